@@ -24,7 +24,7 @@ SKYNET_OS      := $(shell uname -s)
 SKYNET_GOALS   := $(or $(MAKECMDGOALS),all)
 # These goals need no library: they must work where nothing is installed yet.
 SKYNET_BARE    := $(if $(filter-out clean help format setup,$(SKYNET_GOALS)),,yes)
-include 3rd/lua.mk 3rd/jemalloc.mk 3rd/openssl.mk
+include 3rd/tools.mk 3rd/lua.mk 3rd/jemalloc.mk 3rd/openssl.mk
 
 # ---- flags -----------------------------------------------------------------------------------------
 SKYNET_WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \

@@ -53,7 +53,8 @@ endif
 .PHONY: test check check-build check-unit check-fuzz check-lua check-process lint format fuzz bench
 test: check
 check: all $(UNIT_TESTS) $(REPLAYS)
-	$(PROVE) $(or $(UNIT_TESTS) $(REPLAYS) $(LUA_TESTS) $(PROCESS_TESTS),$(error no test begins with '$(T)'))
+	$(PROVE) $(or $(strip $(UNIT_TESTS) $(REPLAYS) $(LUA_TESTS) $(PROCESS_TESTS)),\
+		$(error no test begins with '$(T)'))
 check-build: all $(UNIT_TESTS) $(REPLAYS)
 check-unit: $(UNIT_TESTS)
 	$(if $(UNIT_TESTS),$(PROVE) $(UNIT_TESTS))
@@ -63,6 +64,10 @@ check-lua: all
 	$(if $(LUA_TESTS),$(PROVE) $(LUA_TESTS))
 check-process: all
 	$(if $(PROCESS_TESTS),$(PROVE) $(PROCESS_TESTS))
+
+# Lets a script ask, as in: make -s print-LUA_CFLAGS
+print-%:
+	@echo '$($*)'
 
 lint: all
 	sh test/lint/run

@@ -1,6 +1,6 @@
 --- Checks for tests that run inside a node; the results go to standard output as TAP.
---- A test script requires this as "tap", checks inside a `tap.run(function() ... end)` and is done; the
---- node then ends with status 0, or 1 when a check failed, the script raised or nothing was checked.
+--- A test script requires this as "tap" and checks inside `tap.run(function() ... end)`; after it
+--- the node ends with status 0, or with 1 when a check failed, the function raised or made none.
 local skynet = require "skynet"
 local manager = require "skynet.manager"
 
