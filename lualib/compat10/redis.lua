@@ -1,0 +1,2 @@
+---The name that `skynet.db.redis` had before version 1.1.
+return require "skynet.db.redis"

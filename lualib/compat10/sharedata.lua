@@ -1,0 +1,2 @@
+---The name that `skynet.sharedata` had before version 1.1.
+return require "skynet.sharedata"
