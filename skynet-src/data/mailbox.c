@@ -1,0 +1,266 @@
+#include "data/mailbox.h"
+
+#include <string.h>
+
+#include "skynet.h"
+
+#define VECTOR_MINIMUM 4
+#define VECTOR_KEEP    1024 /* a vector that grew beyond this is given back once it is empty */
+
+static void
+vector_append(struct message_vector *vector, const struct skynet_message *message) {
+	if (vector->tail == vector->capacity) {
+		uint32_t capacity = vector->capacity != 0 ? vector->capacity * 2 : VECTOR_MINIMUM;
+		vector->items = skynet_realloc(vector->items, capacity * sizeof *vector->items);
+		vector->capacity = capacity;
+	}
+	vector->items[vector->tail++] = *message;
+}
+
+static void
+vector_clear(struct message_vector *vector) {
+	skynet_free(vector->items);
+	memset(vector, 0, sizeof *vector);
+}
+
+static uint32_t
+vector_length(const struct message_vector *vector) {
+	return vector->tail - vector->head;
+}
+
+void
+mailbox_init(struct mailbox *mailbox) {
+	memset(mailbox, 0, sizeof *mailbox);
+	spin_init(&mailbox->lock, LOCK_RANK_MAILBOX);
+	mailbox->scheduled = true;
+}
+
+void
+mailbox_fini(struct mailbox *mailbox) {
+	vector_clear(&mailbox->in);
+	vector_clear(&mailbox->out);
+	skynet_free(mailbox->waiters);
+	mailbox->waiters = NULL;
+}
+
+/* A full mailbox refuses or drops requests and one-way messages only: losing a reply would leave a
+ * caller waiting, losing a socket or system event would lose the socket. */
+static bool
+is_sheddable(const struct skynet_message *message) {
+	switch (message_type(message)) {
+	case PTYPE_RESPONSE:
+	case PTYPE_ERROR:
+	case PTYPE_SOCKET:
+	case PTYPE_SYSTEM:
+	case PTYPE_HARBOR:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool
+vector_remove_oldest(struct message_vector *vector, struct skynet_message *removed) {
+	for (uint32_t i = vector->head; i < vector->tail; i++) {
+		if (!is_sheddable(&vector->items[i]))
+			continue;
+		*removed = vector->items[i];
+		/* Close the gap from the front, which is the short side. */
+		memmove(&vector->items[vector->head + 1], &vector->items[vector->head],
+			(i - vector->head) * sizeof *vector->items);
+		vector->head++;
+		return true;
+	}
+	return false;
+}
+
+/* Called with the lock held and the limit reached. Returns what mailbox_push will. */
+static int
+shed(struct mailbox *mailbox, const struct skynet_message *message,
+	struct skynet_message *dropped) {
+	if (!is_sheddable(message))
+		return 0;
+	switch (atomic_load_explicit(&mailbox->policy, memory_order_relaxed)) {
+	case MAILBOX_REJECT:
+		atomic_fetch_add_explicit(&mailbox->rejected, 1, memory_order_relaxed);
+		return MAILBOX_FULL;
+	case MAILBOX_DROP:
+		if (!vector_remove_oldest(&mailbox->out, dropped) &&
+			!vector_remove_oldest(&mailbox->in, dropped))
+			return 0;
+		atomic_fetch_add_explicit(&mailbox->dropped, 1, memory_order_relaxed);
+		return MAILBOX_DROPPED;
+	default:
+		return MAILBOX_CONGESTED;
+	}
+}
+
+/* What waits, with the lock held. The consumer moves `out.head` without it, hence the copy. */
+static uint32_t
+locked_length(struct mailbox *mailbox) {
+	uint32_t out = atomic_load_explicit(&mailbox->locked_pop, memory_order_relaxed)
+			       ? vector_length(&mailbox->out)
+			       : atomic_load_explicit(&mailbox->waiting, memory_order_relaxed);
+	return vector_length(&mailbox->in) + out;
+}
+
+int
+mailbox_push(struct mailbox *mailbox, const struct skynet_message *message,
+	struct skynet_message *dropped) {
+	int result = 0;
+	spin_acquire(&mailbox->lock);
+	if (mailbox->closed) {
+		result = MAILBOX_CLOSED;
+		goto done;
+	}
+	uint32_t limit = atomic_load_explicit(&mailbox->limit, memory_order_relaxed);
+	if (limit != 0 && locked_length(mailbox) >= limit) {
+		result = shed(mailbox, message, dropped);
+		if (result < 0)
+			goto done;
+	}
+	vector_append(&mailbox->in, message);
+	if (!mailbox->scheduled) {
+		mailbox->scheduled = true;
+		result |= MAILBOX_SCHEDULE;
+	}
+done:
+	spin_release(&mailbox->lock);
+	return result;
+}
+
+/* With the lock held and `out` empty: makes what has come in the next batch. */
+static void
+swap_vectors(struct mailbox *mailbox) {
+	struct message_vector empty = mailbox->out;
+	if (empty.capacity > VECTOR_KEEP && vector_length(&mailbox->in) < VECTOR_KEEP / 4)
+		vector_clear(&empty);
+	empty.head = empty.tail = 0;
+	mailbox->out = mailbox->in;
+	mailbox->in = empty;
+	atomic_store_explicit(
+		&mailbox->waiting, vector_length(&mailbox->out), memory_order_relaxed);
+}
+
+static bool
+pop_locked(struct mailbox *mailbox, struct skynet_message *message) {
+	spin_acquire(&mailbox->lock);
+	if (vector_length(&mailbox->out) == 0)
+		swap_vectors(mailbox);
+	bool found = vector_length(&mailbox->out) != 0;
+	if (found)
+		*message = mailbox->out.items[mailbox->out.head++];
+	spin_release(&mailbox->lock);
+	return found;
+}
+
+bool
+mailbox_pop(struct mailbox *mailbox, struct skynet_message *message) {
+	if (atomic_load_explicit(&mailbox->locked_pop, memory_order_relaxed))
+		return pop_locked(mailbox, message);
+	struct message_vector *out = &mailbox->out;
+	if (out->head == out->tail) {
+		spin_acquire(&mailbox->lock);
+		swap_vectors(mailbox);
+		spin_release(&mailbox->lock);
+		if (out->head == out->tail)
+			return false;
+	}
+	*message = out->items[out->head++];
+	atomic_store_explicit(&mailbox->waiting, out->tail - out->head, memory_order_relaxed);
+	return true;
+}
+
+bool
+mailbox_finish(struct mailbox *mailbox) {
+	if (!atomic_load_explicit(&mailbox->locked_pop, memory_order_relaxed) &&
+		vector_length(&mailbox->out) != 0)
+		return false;
+	spin_acquire(&mailbox->lock);
+	bool empty = vector_length(&mailbox->in) == 0 && vector_length(&mailbox->out) == 0;
+	if (empty)
+		mailbox->scheduled = false;
+	spin_release(&mailbox->lock);
+	return empty;
+}
+
+bool
+mailbox_schedule(struct mailbox *mailbox) {
+	spin_acquire(&mailbox->lock);
+	bool was_idle = !mailbox->scheduled;
+	mailbox->scheduled = true;
+	spin_release(&mailbox->lock);
+	return was_idle;
+}
+
+void
+mailbox_close(struct mailbox *mailbox) {
+	spin_acquire(&mailbox->lock);
+	mailbox->closed = true;
+	spin_release(&mailbox->lock);
+}
+
+size_t
+mailbox_length(struct mailbox *mailbox) {
+	spin_acquire(&mailbox->lock);
+	size_t length = locked_length(mailbox);
+	spin_release(&mailbox->lock);
+	return length;
+}
+
+void
+mailbox_bound(struct mailbox *mailbox, uint32_t limit, enum mailbox_policy policy) {
+	spin_acquire(&mailbox->lock);
+	atomic_store_explicit(&mailbox->limit, limit, memory_order_relaxed);
+	atomic_store_explicit(&mailbox->policy, (int)policy, memory_order_relaxed);
+	bool locked = limit != 0 && policy == MAILBOX_DROP;
+	atomic_store_explicit(&mailbox->locked_pop, locked, memory_order_relaxed);
+	atomic_store_explicit(
+		&mailbox->waiting, vector_length(&mailbox->out), memory_order_relaxed);
+	spin_release(&mailbox->lock);
+}
+
+/* Half of the limit must be free before senders go on, so that they do not wake for one message. */
+static bool
+has_room(struct mailbox *mailbox) {
+	uint32_t limit = atomic_load_explicit(&mailbox->limit, memory_order_relaxed);
+	return mailbox->closed || limit == 0 || locked_length(mailbox) <= limit / 2;
+}
+
+bool
+mailbox_wait(struct mailbox *mailbox, uint32_t handle, int session) {
+	spin_acquire(&mailbox->lock);
+	bool wait = !has_room(mailbox);
+	if (wait) {
+		if (mailbox->waiter_count == mailbox->waiter_capacity) {
+			uint32_t capacity =
+				mailbox->waiter_capacity != 0 ? mailbox->waiter_capacity * 2 : 4;
+			mailbox->waiters = skynet_realloc(
+				mailbox->waiters, capacity * sizeof *mailbox->waiters);
+			mailbox->waiter_capacity = capacity;
+		}
+		mailbox->waiters[mailbox->waiter_count++] =
+			(struct mailbox_waiter){handle, session};
+		atomic_fetch_add_explicit(&mailbox->blocked, 1, memory_order_relaxed);
+	}
+	spin_release(&mailbox->lock);
+	return wait;
+}
+
+uint32_t
+mailbox_take_waiters(struct mailbox *mailbox, struct mailbox_waiter **waiters) {
+	uint32_t count = 0;
+	*waiters = NULL;
+	if (atomic_load_explicit(&mailbox->limit, memory_order_relaxed) == 0 &&
+		atomic_load_explicit(&mailbox->blocked, memory_order_relaxed) == 0)
+		return 0;
+	spin_acquire(&mailbox->lock);
+	if (mailbox->waiter_count != 0 && has_room(mailbox)) {
+		count = mailbox->waiter_count;
+		*waiters = mailbox->waiters;
+		mailbox->waiters = NULL;
+		mailbox->waiter_count = mailbox->waiter_capacity = 0;
+	}
+	spin_release(&mailbox->lock);
+	return count;
+}
