@@ -1,0 +1,354 @@
+/* Birth and death of a node. Parts are created in the order of the fields that need each other and
+ * destroyed in reverse. A node ends when its last service is gone; the log service goes last, when
+ * it has written everything. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "data/env_table.h"
+#include "data/handle_table.h"
+#include "data/module_table.h"
+#include "data/timer_wheel.h"
+#include "io/socket_server.h"
+#include "kernel/current.h"
+#include "kernel/log.h"
+#include "kernel/node.h"
+#include "kernel/router.h"
+#include "kernel/runtime.h"
+#include "kernel/service.h"
+#include "kernel/timeout.h"
+
+struct socket_server *
+node_sockets(struct skynet_node *node) {
+	return node->runtime->sockets;
+}
+
+/* ---- birth ---- */
+
+static const char *
+setting(const struct skynet_config *config, const char *key) {
+	for (int i = 0; i < config->setting_count; i++) {
+		if (strcmp(config->settings[i].key, key) == 0)
+			return config->settings[i].value;
+	}
+	return NULL;
+}
+
+static struct skynet_node *
+create_parts(struct skynet_runtime *runtime, const struct skynet_config *config) {
+	struct skynet_node *node = skynet_calloc(1, sizeof *node);
+	node->runtime = runtime;
+	node->harbor = config->harbor;
+	node->profile = config->profile;
+	node->mailbox_limit = config->mailbox_limit > 0 ? (uint32_t)config->mailbox_limit : 0;
+	node->mailbox_policy = config->mailbox_policy;
+	node->socket_buffer_limit = config->socket_buffer_limit;
+	node->stall_interrupt_ns = (uint64_t)config->stall_interrupt_ms * 1000000;
+	node->shutdown_timeout_ns = (uint64_t)config->shutdown_timeout_ms * 1000000;
+	node->settings = env_table_create();
+	for (int i = 0; i < config->setting_count; i++)
+		env_table_set(node->settings, config->settings[i].key, config->settings[i].value);
+	node->handles = handle_table_create(
+		sizeof(struct skynet_context), config->harbor, service_delete, node);
+	node->modules =
+		module_table_create(config->cpath != NULL ? config->cpath : "./cservice/?.so");
+	return node;
+}
+
+static int
+launch_logger(
+	struct skynet_node *node, const struct skynet_config *config, struct skynet_error *error) {
+	const char *module = config->logservice != NULL ? config->logservice : "logger";
+	uint32_t handle = service_launch(node, module, config->logger, error);
+	if (handle == 0) {
+		error_prefix(error, "Can't launch %s service", module);
+		return SKYNET_EINIT;
+	}
+	handle_table_name(node->handles, "logger", handle);
+	atomic_store_explicit(&node->logger, handle, memory_order_release);
+	return 0;
+}
+
+static int
+launch_bootstrap(
+	struct skynet_node *node, const struct skynet_config *config, struct skynet_error *error) {
+	const char *line = config->bootstrap != NULL ? config->bootstrap : "snlua bootstrap";
+	char module[256];
+	size_t size = strcspn(line, " \t");
+	const char *param = line + size + strspn(line + size, " \t");
+	if (size >= sizeof module)
+		return error_set(error, SKYNET_ECONFIG, "bootstrap '%.64s...' is too long", line);
+	memcpy(module, line, size);
+	module[size] = '\0';
+	if (service_launch(node, module, param, error) != 0)
+		return 0;
+	log_line(node, 0, "Bootstrap error : %s", line);
+	error_prefix(error, "Bootstrap error : %s", line);
+	return SKYNET_EINIT;
+}
+
+/* Runs what is left for the services of a node that did not come up, so that the log gets written.
+ */
+static void
+run_down(struct skynet_node *node) {
+	struct skynet_runtime *runtime = node->runtime;
+	node_abort(node, 1, NULL);
+	if (runtime->started) {
+		pthread_mutex_lock(&runtime->lock);
+		while (atomic_load_explicit(&node->state, memory_order_acquire) != NODE_ENDED)
+			pthread_cond_wait(&runtime->node_ended, &runtime->lock);
+		pthread_mutex_unlock(&runtime->lock);
+	} else {
+		struct worker *worker =
+			&runtime->scheduler.workers[runtime->scheduler.worker_count];
+		struct skynet_context *context;
+		while ((context = scheduler_next(&runtime->scheduler, worker)) != NULL)
+			service_run(context, 0, clock_monotonic_ns(runtime->clock));
+	}
+}
+
+struct skynet_node *
+skynet_node_create(struct skynet_runtime *runtime, const struct skynet_config *config,
+	struct skynet_error *error) {
+	struct skynet_node *node = create_parts(runtime, config);
+	struct skynet_node *outer = current.node;
+	current.node = node;
+	uint64_t stall_ms = (uint64_t)(config->stall_timeout_ms > 0 ? config->stall_timeout_ms : 0);
+	if (stall_ms != 0 &&
+		(runtime->stall_timeout_ms == 0 || stall_ms < runtime->stall_timeout_ms))
+		runtime->stall_timeout_ms = stall_ms;
+	const char *master = setting(config, "master");
+	if (master == NULL)
+		master = setting(config, "standalone");
+	int result = runtime_add_node(runtime, node, master, error);
+	if (result != 0) {
+		node_destroy(node);
+		current.node = outer;
+		return NULL;
+	}
+	result = launch_logger(node, config, error);
+	if (result == 0)
+		result = launch_bootstrap(node, config, error);
+	current.node = outer;
+	if (result == 0)
+		return node;
+	run_down(node);
+	return NULL;
+}
+
+void
+node_destroy(struct skynet_node *node) {
+	struct skynet_context *harbor =
+		atomic_load_explicit(&node->harbor_service, memory_order_relaxed);
+	if (harbor != NULL)
+		service_drop(harbor);
+	socket_server_close_node(node->runtime->sockets, node);
+	timer_wheel_cancel_owner(node->runtime->timeouts.wheel, node);
+	module_table_destroy(node->modules);
+	handle_table_destroy(node->handles);
+	env_table_destroy(node->settings);
+	skynet_free(node->stop_handles);
+	skynet_free(node);
+}
+
+/* ---- death ---- */
+
+static void
+set_exit(struct skynet_node *node, int exit_code, const char *reason) {
+	if (exit_code == 0)
+		return;
+	int expected = 0;
+	/* The first failure counts. Its text is read only after the node has ended. */
+	if (atomic_compare_exchange_strong_explicit(&node->exit_code, &expected, exit_code,
+		    memory_order_relaxed, memory_order_relaxed) &&
+		reason != NULL)
+		snprintf(node->reason, sizeof node->reason, "%s", reason);
+}
+
+/* Moves to a later state; only the thread that does it goes on. */
+static bool
+advance(struct skynet_node *node, enum node_state state) {
+	int now = atomic_load_explicit(&node->state, memory_order_relaxed);
+	while (now < (int)state) {
+		if (atomic_compare_exchange_weak_explicit(&node->state, &now, (int)state,
+			    memory_order_relaxed, memory_order_relaxed)) {
+			if (now != NODE_RUNNING)
+				atomic_fetch_sub_explicit(
+					&node->runtime->stopping, 1, memory_order_relaxed);
+			if (state == NODE_STOPPING || state == NODE_FLUSHING)
+				atomic_fetch_add_explicit(
+					&node->runtime->stopping, 1, memory_order_relaxed);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+end_logger_if_last(struct skynet_node *node) {
+	uint32_t logger = atomic_load_explicit(&node->logger, memory_order_relaxed);
+	struct skynet_context *context = service_grab(node, logger);
+	if (context == NULL)
+		return;
+	if (atomic_load_explicit(&node->service_count, memory_order_acquire) == 1)
+		service_schedule(context);
+	service_drop(context);
+}
+
+bool
+node_logger_may_end(struct skynet_node *node, uint32_t handle) {
+	return atomic_load_explicit(&node->state, memory_order_relaxed) == NODE_ABORTING &&
+	       handle == atomic_load_explicit(&node->logger, memory_order_relaxed) &&
+	       atomic_load_explicit(&node->service_count, memory_order_acquire) == 1;
+}
+
+void
+node_service_ended(struct skynet_node *node) {
+	/* Release and acquire: whoever counts the last one sees what the others did before. */
+	int left = atomic_fetch_sub_explicit(&node->service_count, 1, memory_order_acq_rel) - 1;
+	if (left == 0)
+		runtime_node_ended(node);
+	else if (left == 1 &&
+		 atomic_load_explicit(&node->state, memory_order_relaxed) == NODE_ABORTING)
+		end_logger_if_last(node);
+}
+
+void
+node_abort(struct skynet_node *node, int exit_code, const char *reason) {
+	set_exit(node, exit_code, reason);
+	advance(node, NODE_ABORTING);
+	uint32_t logger = atomic_load_explicit(&node->logger, memory_order_relaxed);
+	size_t count;
+	bool found = true;
+	/* Services may start others until they are gone themselves: until a pass finds none. */
+	while (found) {
+		found = false;
+		uint32_t *handles = handle_table_list(node->handles, &count);
+		for (size_t i = 0; handles != NULL && i < count; i++) {
+			if (handles[i] != logger)
+				found |= service_retire(node, handles[i]);
+		}
+		skynet_free(handles);
+	}
+	end_logger_if_last(node);
+}
+
+void
+node_stop(struct skynet_node *node, int exit_code) {
+	set_exit(node, exit_code, NULL);
+	if (!advance(node, NODE_STOPPING))
+		return;
+	timeouts_wake(&node->runtime->timeouts);
+}
+
+void
+node_hangup(struct skynet_node *node) {
+	static const char *const listeners[] = {"logger", "clusterd"};
+	for (size_t i = 0; i < sizeof listeners / sizeof *listeners; i++) {
+		struct skynet_message message = {.sz = (size_t)PTYPE_SYSTEM << MESSAGE_TYPE_SHIFT};
+		uint32_t handle = handle_table_find_name(node->handles, listeners[i]);
+		if (handle != 0)
+			router_push(node, handle, &message);
+	}
+}
+
+/* ---- the orderly stop, step by step ---- */
+
+static void
+begin_stop(struct skynet_node *node, uint64_t now_ns) {
+	size_t count;
+	log_line(node, 0, "Stop: closing listeners, running stop hooks");
+	node->stop_deadline_ns = now_ns + node->shutdown_timeout_ns + 1;
+	socket_server_close_listeners(node->runtime->sockets, node);
+	uint32_t *handles = handle_table_list(node->handles, &count);
+	node->stop_handles = handles;
+	node->stop_count = 0;
+	for (size_t i = 0; handles != NULL && i < count; i++) {
+		struct skynet_context *context = service_grab(node, handles[i]);
+		if (context == NULL)
+			continue;
+		if (atomic_load_explicit(&context->wants_stop_hook, memory_order_relaxed))
+			handles[node->stop_count++] = handles[i];
+		service_drop(context);
+	}
+}
+
+static bool
+is_alive(struct skynet_node *node, uint32_t handle) {
+	struct skynet_context *context = service_grab(node, handle);
+	if (context == NULL)
+		return false;
+	service_drop(context);
+	return true;
+}
+
+/* Tells the next service. Returns false when all have been told. */
+static bool
+tell_next(struct skynet_node *node) {
+	while (node->stop_count > 0) {
+		uint32_t handle = node->stop_handles[--node->stop_count];
+		struct skynet_message message = {
+			.session = 1, .sz = (size_t)PTYPE_SYSTEM << MESSAGE_TYPE_SHIFT};
+		node->stop_current = handle;
+		if (router_push(node, handle, &message) == 0)
+			return true;
+	}
+	node->stop_current = 0;
+	return false;
+}
+
+static void
+give_up(struct skynet_node *node) {
+	char reason[128], name[64];
+	if (node->stop_current == 0) {
+		node_abort(node, 1, "shutdown timeout: sockets were not flushed in time");
+		return;
+	}
+	if (!handle_table_name_of(node->handles, node->stop_current, name, sizeof name))
+		name[0] = '\0';
+	snprintf(reason, sizeof reason,
+		"shutdown timeout: service :%08x%s%s did not end its stop hook", node->stop_current,
+		name[0] != '\0' ? " ." : "", name);
+	log_line(node, 0, "error: %s", reason);
+	node_abort(node, 1, reason);
+}
+
+static void
+step_hooks(struct skynet_node *node, uint64_t now_ns) {
+	if (node->stop_deadline_ns == 0)
+		begin_stop(node, now_ns);
+	else if (node->stop_current != 0 && is_alive(node, node->stop_current) &&
+		 /* Acquire pairs with the release store in skynet_stop_done. */
+		 atomic_load_explicit(&node->stop_done, memory_order_acquire) != node->stop_current)
+		return;
+	if (!tell_next(node))
+		advance(node, NODE_FLUSHING);
+}
+
+void
+node_stop_step(struct skynet_node *node, uint64_t now_ns) {
+	int state = atomic_load_explicit(&node->state, memory_order_relaxed);
+	if (state != NODE_STOPPING && state != NODE_FLUSHING)
+		return;
+	if (node->stop_deadline_ns != 0 && now_ns >= node->stop_deadline_ns)
+		give_up(node);
+	else if (state == NODE_STOPPING)
+		step_hooks(node, now_ns);
+	else if (socket_server_flushed(node->runtime->sockets, node))
+		node_abort(node, 0, NULL);
+}
+
+const char *
+skynet_node_reason(struct skynet_node *node) {
+	return node->reason;
+}
+
+int
+skynet_node_exit_code(struct skynet_node *node) {
+	return atomic_load_explicit(&node->exit_code, memory_order_relaxed);
+}
+
+struct skynet_context *
+skynet_node_context(struct skynet_node *node, uint32_t handle) {
+	return service_grab(node, handle);
+}

@@ -1,0 +1,342 @@
+#include "kernel/runtime.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "data/shared_table.h"
+#include "data/stall_monitor.h"
+#include "io/socket_server.h"
+#include "kernel/current.h"
+#include "kernel/monitor.h"
+#include "kernel/node.h"
+#include "kernel/router.h"
+#include "kernel/service.h"
+#include "kernel/socket_service.h"
+#include "kernel/timeout.h"
+#include "skynet_handle.h"
+
+/* How long the socket thread runs services before it looks at the sockets again. */
+#define SERVICE_BUDGET_NS 100000
+
+_Thread_local struct current current;
+
+uint64_t
+runtime_now_ms(const struct skynet_runtime *runtime) {
+	return (clock_monotonic_ns(runtime->clock) - runtime->start_ns) / 1000000;
+}
+
+uint64_t
+runtime_now_cs(const struct skynet_runtime *runtime) {
+	/* The fraction of the start second is in it, so that starttime + now / 100 is wall time. */
+	uint64_t fraction_ns = runtime->start_wall_ns % 1000000000;
+	return (clock_monotonic_ns(runtime->clock) - runtime->start_ns + fraction_ns) / 10000000;
+}
+
+static int
+create_parts(struct skynet_runtime *runtime, int workers, struct skynet_error *error) {
+	int result = timeouts_init(&runtime->timeouts, error);
+	if (result != 0)
+		return result;
+	runtime->stalls = stall_monitor_create(workers + 1);
+	runtime->shared = shared_table_create();
+	result = scheduler_init(&runtime->scheduler, runtime, workers, error);
+	if (result != 0)
+		return result;
+	struct socket_server_config sockets = {.clock = runtime->clock};
+	runtime->sockets = socket_server_create(&sockets, error);
+	return runtime->sockets != NULL ? 0 : SKYNET_ESYSTEM;
+}
+
+static void
+destroy_parts(struct skynet_runtime *runtime) {
+	if (runtime->sockets != NULL)
+		socket_server_destroy(runtime->sockets);
+	scheduler_fini(&runtime->scheduler);
+	if (runtime->shared != NULL)
+		shared_table_destroy(runtime->shared);
+	if (runtime->stalls != NULL)
+		stall_monitor_destroy(runtime->stalls);
+	timeouts_fini(&runtime->timeouts);
+}
+
+struct skynet_runtime *
+skynet_runtime_create(const struct skynet_runtime_config *config, struct skynet_error *error) {
+	if (config->workers < 0 || config->workers > 1024) {
+		error_set(error, SKYNET_EINVALID, "invalid number of workers '%d': 0 to 1024",
+			config->workers);
+		return NULL;
+	}
+	struct skynet_runtime *runtime = skynet_calloc(1, sizeof *runtime);
+	clock_init_system(&runtime->system_clock);
+	runtime->clock = config->clock != NULL ? config->clock : &runtime->system_clock;
+	runtime->start_ns = clock_monotonic_ns(runtime->clock);
+	runtime->start_wall_ns = clock_wall_ns(runtime->clock);
+	mutex_init(&runtime->poll_role, LOCK_RANK_POLL);
+	pthread_mutex_init(&runtime->lock, NULL);
+	pthread_cond_init(&runtime->node_ended, NULL);
+	if (create_parts(runtime, config->workers, error) != 0) {
+		skynet_runtime_destroy(runtime);
+		return NULL;
+	}
+	current.runtime = runtime;
+	current.thread = CURRENT_MAIN;
+	return runtime;
+}
+
+/* ---- threads ---- */
+
+static void
+poll_sockets(struct skynet_runtime *runtime, int wait_ms) {
+	mutex_acquire(&runtime->poll_role);
+	socket_server_poll(runtime->sockets, wait_ms, socket_service_deliver, runtime);
+	mutex_release(&runtime->poll_role);
+}
+
+static void *
+socket_main(void *argument) {
+	struct skynet_runtime *runtime = argument;
+	struct worker *worker = &runtime->scheduler.workers[runtime->scheduler.worker_count];
+	current = (struct current){.runtime = runtime, .worker = worker, .thread = CURRENT_SOCKET};
+	bool more = false;
+	while (!atomic_load_explicit(&runtime->quit, memory_order_relaxed)) {
+		poll_sockets(runtime, more ? 0 : -1);
+		more = scheduler_run_some(worker, SERVICE_BUDGET_NS);
+	}
+	return NULL;
+}
+
+static int
+start_thread(pthread_t *thread, void *(*entry)(void *), struct skynet_runtime *runtime,
+	const char *what, struct skynet_error *error) {
+	int failed = pthread_create(thread, NULL, entry, runtime);
+	if (failed != 0)
+		return error_set_errno(
+			error, SKYNET_ESYSTEM, failed, "cannot create the %s thread", what);
+	return 0;
+}
+
+static void
+stop_thread(struct skynet_runtime *runtime, pthread_t thread) {
+	atomic_store_explicit(&runtime->quit, true, memory_order_relaxed);
+	socket_server_wake(runtime->sockets);
+	timeouts_wake(&runtime->timeouts);
+	pthread_join(thread, NULL);
+}
+
+int
+skynet_runtime_start(struct skynet_runtime *runtime, struct skynet_error *error) {
+	if (runtime->scheduler.worker_count == 0 || runtime->started)
+		return 0;
+	int result = start_thread(&runtime->timer_thread, monitor_main, runtime, "timer", error);
+	if (result != 0)
+		return result;
+	result = start_thread(&runtime->socket_thread, socket_main, runtime, "socket", error);
+	if (result != 0) {
+		stop_thread(runtime, runtime->timer_thread);
+		return result;
+	}
+	result = scheduler_start(&runtime->scheduler, error);
+	if (result != 0) {
+		stop_thread(runtime, runtime->socket_thread);
+		stop_thread(runtime, runtime->timer_thread);
+		return result;
+	}
+	runtime->started = true;
+	return 0;
+}
+
+static void
+stop_threads(struct skynet_runtime *runtime) {
+	if (!runtime->started)
+		return;
+	scheduler_stop(&runtime->scheduler);
+	stop_thread(runtime, runtime->socket_thread);
+	stop_thread(runtime, runtime->timer_thread);
+	runtime->started = false;
+}
+
+/* ---- nodes ---- */
+
+static struct harbor_network *
+find_network(struct skynet_runtime *runtime, const char *master) {
+	struct harbor_network *network = runtime->networks;
+	while (network != NULL && strcmp(network->master, master) != 0)
+		network = network->next;
+	if (network == NULL) {
+		network = skynet_calloc(1, sizeof *network);
+		network->master = skynet_strdup(master);
+		network->next = runtime->networks;
+		runtime->networks = network;
+	}
+	return network;
+}
+
+int
+runtime_add_node(struct skynet_runtime *runtime, struct skynet_node *node, const char *master,
+	struct skynet_error *error) {
+	int result = 0;
+	pthread_mutex_lock(&runtime->lock);
+	if (node->harbor != 0 && master != NULL) {
+		node->network = find_network(runtime, master);
+		struct skynet_node *other = atomic_load_explicit(
+			&node->network->nodes[node->harbor], memory_order_relaxed);
+		if (other != NULL &&
+			atomic_load_explicit(&other->state, memory_order_relaxed) != NODE_ENDED)
+			result = error_set(error, SKYNET_EEXIST,
+				"harbor id '%d' is taken by another node of this process",
+				node->harbor);
+		else
+			/* Release pairs with the acquire load in runtime_send_to_sibling. */
+			atomic_store_explicit(
+				&node->network->nodes[node->harbor], node, memory_order_release);
+	}
+	if (result == 0) {
+		node->next = runtime->nodes;
+		runtime->nodes = node;
+	}
+	pthread_mutex_unlock(&runtime->lock);
+	return result;
+}
+
+bool
+runtime_send_to_sibling(struct skynet_node *from, uint32_t destination,
+	const struct skynet_message *message, int *result) {
+	if (from->network == NULL)
+		return false;
+	struct skynet_node *node = atomic_load_explicit(
+		&from->network->nodes[destination >> HANDLE_REMOTE_SHIFT], memory_order_acquire);
+	if (node == NULL)
+		return false;
+	*result = router_push(node, destination, message);
+	if (*result != 0)
+		message_bounce(from, destination, message);
+	*result = 0;
+	return true;
+}
+
+void
+runtime_node_ended(struct skynet_node *node) {
+	struct skynet_runtime *runtime = node->runtime;
+	pthread_mutex_lock(&runtime->lock);
+	atomic_store_explicit(&node->state, NODE_ENDED, memory_order_release);
+	pthread_cond_broadcast(&runtime->node_ended);
+	pthread_mutex_unlock(&runtime->lock);
+}
+
+/* With the lock held: the largest exit code, -1 while a node runs. One that failed ends the others.
+ */
+static int
+exit_code_of_nodes(struct skynet_runtime *runtime, bool *failed) {
+	int code = 0;
+	bool running = false;
+	for (struct skynet_node *node = runtime->nodes; node != NULL; node = node->next) {
+		if (atomic_load_explicit(&node->state, memory_order_acquire) != NODE_ENDED) {
+			running = true;
+			continue;
+		}
+		int own = atomic_load_explicit(&node->exit_code, memory_order_relaxed);
+		if (own > code)
+			code = own;
+	}
+	*failed = code != 0;
+	return running ? -1 : code;
+}
+
+int
+skynet_runtime_wait(struct skynet_runtime *runtime) {
+	bool failed, told = false;
+	pthread_mutex_lock(&runtime->lock);
+	int code = exit_code_of_nodes(runtime, &failed);
+	while (code < 0 && runtime->started) {
+		if (failed && !told) {
+			told = true;
+			pthread_mutex_unlock(&runtime->lock);
+			skynet_runtime_stop(runtime, true);
+			pthread_mutex_lock(&runtime->lock);
+		} else {
+			pthread_cond_wait(&runtime->node_ended, &runtime->lock);
+		}
+		code = exit_code_of_nodes(runtime, &failed);
+	}
+	pthread_mutex_unlock(&runtime->lock);
+	return code < 0 ? 0 : code;
+}
+
+static struct skynet_node *
+first_node(struct skynet_runtime *runtime) {
+	pthread_mutex_lock(&runtime->lock);
+	struct skynet_node *node = runtime->nodes;
+	pthread_mutex_unlock(&runtime->lock);
+	return node;
+}
+
+void
+skynet_runtime_stop(struct skynet_runtime *runtime, bool graceful) {
+	for (struct skynet_node *node = first_node(runtime); node != NULL; node = node->next) {
+		if (graceful)
+			node_stop(node, 0);
+		else
+			node_abort(node, 0, NULL);
+	}
+}
+
+void
+skynet_runtime_hangup(struct skynet_runtime *runtime) {
+	for (struct skynet_node *node = first_node(runtime); node != NULL; node = node->next)
+		node_hangup(node);
+}
+
+/* Without threads the services that are still in a queue have to be let go here. */
+static void
+end_nodes(struct skynet_runtime *runtime) {
+	for (struct skynet_node *node = runtime->nodes; node != NULL; node = node->next)
+		node_abort(node, 0, NULL);
+	scheduler_drain(&runtime->scheduler);
+	while (runtime->nodes != NULL) {
+		struct skynet_node *node = runtime->nodes;
+		runtime->nodes = node->next;
+		node_destroy(node);
+	}
+	while (runtime->networks != NULL) {
+		struct harbor_network *network = runtime->networks;
+		runtime->networks = network->next;
+		skynet_free(network->master);
+		skynet_free(network);
+	}
+}
+
+void
+skynet_runtime_destroy(struct skynet_runtime *runtime) {
+	stop_threads(runtime);
+	if (runtime->sockets != NULL)
+		end_nodes(runtime);
+	destroy_parts(runtime);
+	pthread_cond_destroy(&runtime->node_ended);
+	pthread_mutex_destroy(&runtime->lock);
+	mutex_fini(&runtime->poll_role);
+	skynet_free(runtime);
+	current = (struct current){.runtime = NULL};
+}
+
+bool
+skynet_runtime_step(struct skynet_runtime *runtime, int wait_ms) {
+	struct worker *worker = &runtime->scheduler.workers[runtime->scheduler.worker_count];
+	size_t done = timeouts_expire(runtime);
+	for (struct skynet_node *node = runtime->nodes; node != NULL; node = node->next)
+		node_stop_step(node, clock_monotonic_ns(runtime->clock));
+	bool ready = run_queue_count(&worker->queue) != 0 ||
+		     run_queue_count(&runtime->scheduler.shared) != 0;
+	mutex_acquire(&runtime->poll_role);
+	done += (size_t)socket_server_poll(
+		runtime->sockets, ready ? 0 : wait_ms, socket_service_deliver, runtime);
+	mutex_release(&runtime->poll_role);
+	struct skynet_context *context = scheduler_next(&runtime->scheduler, worker);
+	if (context != NULL) {
+		current.worker = worker;
+		service_run(context, 1, clock_monotonic_ns(runtime->clock));
+		socket_server_flush_thread(runtime->sockets, &worker->batch);
+		current.worker = NULL;
+		done++;
+	}
+	return done != 0;
+}

@@ -1,0 +1,274 @@
+#include "kernel/scheduler.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "kernel/current.h"
+#include "kernel/monitor.h"
+#include "kernel/node.h"
+#include "kernel/runtime.h"
+#include "kernel/service.h"
+
+/* What it costs until a woken thread runs, here and on most machines. */
+#define HANDOVER_NS 50000
+/* A worker looks at the shared queue after so many turns, even when it has work of its own. */
+#define SHARED_INTERVAL 61
+
+int
+scheduler_init(struct scheduler *scheduler, struct skynet_runtime *runtime, int worker_count,
+	struct skynet_error *error) {
+	memset(scheduler, 0, sizeof *scheduler);
+	scheduler->runtime = runtime;
+	scheduler->worker_count = worker_count;
+	if (pthread_mutex_init(&scheduler->idle_lock, NULL) != 0)
+		return error_set(error, SKYNET_ESYSTEM, "cannot create the lock of the scheduler");
+	if (pthread_cond_init(&scheduler->idle_wake, NULL) != 0) {
+		pthread_mutex_destroy(&scheduler->idle_lock);
+		return error_set(
+			error, SKYNET_ESYSTEM, "cannot create the condition of the scheduler");
+	}
+	run_queue_init(&scheduler->shared);
+	int total = worker_count + 1;
+	scheduler->workers = skynet_aligned_alloc(
+		64, (sizeof(struct worker) * (size_t)total + 63) & ~(size_t)63);
+	memset(scheduler->workers, 0, sizeof(struct worker) * (size_t)total);
+	for (int i = 0; i < total; i++) {
+		scheduler->workers[i].runtime = runtime;
+		scheduler->workers[i].index = i;
+		scheduler->workers[i].stall = stall_monitor_slot(runtime->stalls, i);
+		run_queue_init(&scheduler->workers[i].queue);
+	}
+	return 0;
+}
+
+void
+scheduler_fini(struct scheduler *scheduler) {
+	if (scheduler->workers == NULL)
+		return;
+	for (int i = 0; i <= scheduler->worker_count; i++)
+		run_queue_fini(&scheduler->workers[i].queue);
+	run_queue_fini(&scheduler->shared);
+	skynet_free(scheduler->workers);
+	scheduler->workers = NULL;
+	pthread_cond_destroy(&scheduler->idle_wake);
+	pthread_mutex_destroy(&scheduler->idle_lock);
+}
+
+void
+scheduler_wake(struct scheduler *scheduler) {
+	/* Pairs with the fence in sleep_until_work: either we see the sleeper or it sees the work.
+	 */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&scheduler->idle, memory_order_relaxed) == 0)
+		return;
+	pthread_mutex_lock(&scheduler->idle_lock);
+	int idle = atomic_load_explicit(&scheduler->idle, memory_order_relaxed);
+	if (idle > 0) {
+		atomic_store_explicit(&scheduler->idle, idle - 1, memory_order_relaxed);
+		scheduler->tokens++;
+		pthread_cond_signal(&scheduler->idle_wake);
+	}
+	pthread_mutex_unlock(&scheduler->idle_lock);
+}
+
+static bool
+has_work(struct scheduler *scheduler) {
+	if (run_queue_count(&scheduler->shared) != 0)
+		return true;
+	for (int i = 0; i <= scheduler->worker_count; i++) {
+		if (run_queue_count(&scheduler->workers[i].queue) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* A service waits behind a turn that is going on, or sockets wait behind a service: from now on the
+ * monitor looks after them. */
+static void
+rouse_monitor(struct scheduler *scheduler) {
+	if (!atomic_load_explicit(&scheduler->monitor_awake, memory_order_relaxed))
+		monitor_rouse(scheduler->runtime);
+}
+
+void
+scheduler_push(struct scheduler *scheduler, struct skynet_context *context) {
+	struct worker *worker = current.worker;
+	if (worker == NULL || worker->runtime != scheduler->runtime) {
+		run_queue_push(&scheduler->shared, context);
+		scheduler_wake(scheduler);
+		return;
+	}
+	uint64_t count = run_queue_push(&worker->queue, context);
+	uint64_t cost = atomic_load_explicit(&worker->turn_cost_ns, memory_order_relaxed);
+	if (count * cost > HANDOVER_NS)
+		scheduler_wake(scheduler);
+	rouse_monitor(scheduler);
+}
+
+struct skynet_context *
+scheduler_next(struct scheduler *scheduler, struct worker *worker) {
+	struct skynet_context *found;
+	if (++worker->searches >= SHARED_INTERVAL) {
+		worker->searches = 0;
+		found = run_queue_pop(&scheduler->shared);
+		if (found != NULL)
+			return found;
+	}
+	found = run_queue_pop(&worker->queue);
+	if (found != NULL)
+		return found;
+	found = run_queue_pop(&scheduler->shared);
+	if (found != NULL)
+		return found;
+	int total = scheduler->worker_count + 1;
+	for (int i = 1; i < total; i++) {
+		struct worker *victim = &scheduler->workers[(worker->index + i) % total];
+		found = run_queue_steal(&victim->queue, &worker->queue);
+		if (found != NULL)
+			return found;
+	}
+	return NULL;
+}
+
+uint64_t
+scheduler_run(struct worker *worker, struct skynet_context *context, uint64_t now_ns) {
+	uint64_t turn = atomic_load_explicit(&worker->turn, memory_order_relaxed);
+	atomic_store_explicit(&worker->turn, turn + 1, memory_order_relaxed);
+	uint64_t end_ns = service_run(context, 0, now_ns);
+	if (worker->batch.count != 0)
+		socket_server_flush_thread(worker->runtime->sockets, &worker->batch);
+	atomic_store_explicit(&worker->turn, turn + 2, memory_order_relaxed);
+	uint64_t cost = atomic_load_explicit(&worker->turn_cost_ns, memory_order_relaxed);
+	cost += ((int64_t)(end_ns - now_ns) - (int64_t)cost) / 8;
+	atomic_store_explicit(&worker->turn_cost_ns, cost, memory_order_relaxed);
+	return end_ns;
+}
+
+bool
+scheduler_run_some(struct worker *worker, uint64_t budget_ns) {
+	struct scheduler *scheduler = &worker->runtime->scheduler;
+	uint64_t start = clock_monotonic_ns(worker->runtime->clock), now = start;
+	struct skynet_context *context = run_queue_pop(&worker->queue);
+	if (context == NULL)
+		return false;
+	rouse_monitor(scheduler);
+	do {
+		now = scheduler_run(worker, context, now);
+		if (now - start >= budget_ns)
+			return run_queue_count(&worker->queue) != 0;
+		context = run_queue_pop(&worker->queue);
+	} while (context != NULL);
+	return false;
+}
+
+/* Sleeps until somebody has work for a worker, or the runtime ends. */
+static void
+sleep_until_work(struct scheduler *scheduler) {
+	pthread_mutex_lock(&scheduler->idle_lock);
+	atomic_fetch_add_explicit(&scheduler->idle, 1, memory_order_relaxed);
+	/* Pairs with the fence in scheduler_wake. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (has_work(scheduler) || atomic_load_explicit(&scheduler->quit, memory_order_relaxed)) {
+		if (scheduler->tokens > 0)
+			scheduler->tokens--;
+		else
+			atomic_fetch_sub_explicit(&scheduler->idle, 1, memory_order_relaxed);
+		pthread_mutex_unlock(&scheduler->idle_lock);
+		return;
+	}
+	while (scheduler->tokens == 0 &&
+		!atomic_load_explicit(&scheduler->quit, memory_order_relaxed))
+		pthread_cond_wait(&scheduler->idle_wake, &scheduler->idle_lock);
+	if (scheduler->tokens > 0)
+		scheduler->tokens--;
+	pthread_mutex_unlock(&scheduler->idle_lock);
+}
+
+static void *
+worker_main(void *argument) {
+	struct worker *worker = argument;
+	struct scheduler *scheduler = &worker->runtime->scheduler;
+	current = (struct current){
+		.runtime = worker->runtime, .worker = worker, .thread = CURRENT_WORKER};
+	uint64_t now = clock_monotonic_ns(worker->runtime->clock);
+	while (!atomic_load_explicit(&scheduler->quit, memory_order_relaxed)) {
+		struct skynet_context *context = scheduler_next(scheduler, worker);
+		if (context != NULL) {
+			now = scheduler_run(worker, context, now);
+			continue;
+		}
+		sleep_until_work(scheduler);
+		now = clock_monotonic_ns(worker->runtime->clock);
+	}
+	return NULL;
+}
+
+int
+scheduler_start(struct scheduler *scheduler, struct skynet_error *error) {
+	for (int i = 0; i < scheduler->worker_count; i++) {
+		struct worker *worker = &scheduler->workers[i];
+		int failed = pthread_create(&worker->thread, NULL, worker_main, worker);
+		if (failed != 0) {
+			scheduler_stop(scheduler);
+			return error_set_errno(
+				error, SKYNET_ESYSTEM, failed, "cannot create worker thread %d", i);
+		}
+		worker->started = true;
+	}
+	return 0;
+}
+
+void
+scheduler_stop(struct scheduler *scheduler) {
+	pthread_mutex_lock(&scheduler->idle_lock);
+	atomic_store_explicit(&scheduler->quit, true, memory_order_relaxed);
+	pthread_cond_broadcast(&scheduler->idle_wake);
+	pthread_mutex_unlock(&scheduler->idle_lock);
+	for (int i = 0; i < scheduler->worker_count; i++) {
+		if (scheduler->workers[i].started)
+			pthread_join(scheduler->workers[i].thread, NULL);
+		scheduler->workers[i].started = false;
+	}
+}
+
+void
+scheduler_drain(struct scheduler *scheduler) {
+	struct worker *worker = &scheduler->workers[scheduler->worker_count];
+	struct skynet_context *context;
+	while ((context = scheduler_next(scheduler, worker)) != NULL)
+		service_drop(context);
+}
+
+bool
+scheduler_poller_stuck(struct scheduler *scheduler) {
+	struct worker *worker = &scheduler->workers[scheduler->worker_count];
+	uint64_t turn = atomic_load_explicit(&worker->turn, memory_order_relaxed);
+	return turn % 2 == 1 && turn == worker->seen_turn;
+}
+
+/* Wakes a sleeper when work waits in a queue whose owner is busy with something long, or in the
+ * shared queue. Returns true when the worker did or does anything. */
+static bool
+inspect_worker(struct scheduler *scheduler, struct worker *worker) {
+	uint64_t turn = atomic_load_explicit(&worker->turn, memory_order_relaxed);
+	bool active = turn != worker->seen_turn || turn % 2 == 1;
+	if (run_queue_count(&worker->queue) != 0) {
+		active = true;
+		if (turn == worker->seen_turn)
+			scheduler_wake(scheduler);
+	}
+	worker->seen_turn = turn;
+	return active;
+}
+
+bool
+scheduler_inspect(struct scheduler *scheduler) {
+	bool active = false;
+	if (run_queue_count(&scheduler->shared) != 0) {
+		active = true;
+		scheduler_wake(scheduler);
+	}
+	for (int i = 0; i <= scheduler->worker_count; i++)
+		active |= inspect_worker(scheduler, &scheduler->workers[i]);
+	return active;
+}

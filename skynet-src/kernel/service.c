@@ -1,0 +1,363 @@
+#include "kernel/service.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "data/module_table.h"
+#include "data/stall_monitor.h"
+#include "kernel/current.h"
+#include "kernel/log.h"
+#include "kernel/message_trace.h"
+#include "kernel/node.h"
+#include "kernel/router.h"
+#include "kernel/runtime.h"
+#include "skynet_harbor.h"
+#include "skynet_socket.h"
+
+#define TURN_MAXIMUM       256    /* messages in one turn */
+#define TURN_AIM_NS        200000 /* a turn with more to do should end about then */
+#define OVERLOAD_THRESHOLD 1024
+
+uint32_t
+service_handle(const struct skynet_context *context) {
+	return handle_object_handle(&context->object);
+}
+
+struct skynet_node *
+service_node(const struct skynet_context *context) {
+	return context->node;
+}
+
+struct skynet_context *
+service_grab(struct skynet_node *node, uint32_t handle) {
+	return (struct skynet_context *)handle_table_grab(node->handles, handle);
+}
+
+void
+service_drop(struct skynet_context *context) {
+	handle_table_drop(context->node->handles, &context->object);
+}
+
+/* ---- birth ---- */
+
+static void
+report_launch(
+	struct skynet_node *node, const struct skynet_error *reason, struct skynet_error *error) {
+	if (error != NULL)
+		*error = *reason;
+	else
+		log_line(node, 0, "error: %s", reason->text);
+}
+
+static struct skynet_context *
+context_create(struct skynet_node *node, const struct module *module) {
+	struct skynet_context *context = (struct skynet_context *)handle_table_alloc(node->handles);
+	context->node = node;
+	context->module = module;
+	context->turn_limit = 1;
+	context->overload = OVERLOAD_THRESHOLD;
+	mutex_init(&context->probe_lock, LOCK_RANK_LEAF);
+	mailbox_init(&context->mailbox);
+	if (node->mailbox_limit != 0)
+		mailbox_bound(&context->mailbox, node->mailbox_limit,
+			(enum mailbox_policy)node->mailbox_policy);
+	atomic_fetch_add_explicit(&node->service_count, 1, memory_order_relaxed);
+	return context;
+}
+
+uint32_t
+service_launch(
+	struct skynet_node *node, const char *name, const char *param, struct skynet_error *error) {
+	struct skynet_error reason;
+	const struct module *module = module_table_find(node->modules, name, &reason);
+	if (module == NULL) {
+		report_launch(node, &reason, error);
+		return 0;
+	}
+	void *instance = module_create(module);
+	if (instance == NULL) {
+		error_set(&reason, SKYNET_EINIT, "cannot create an instance of '%s'", name);
+		report_launch(node, &reason, error);
+		return 0;
+	}
+	struct skynet_context *context = context_create(node, module);
+	context->instance = instance;
+	uint32_t handle = handle_table_register(node->handles, &context->object);
+	if (handle == 0) {
+		error_set(&reason, SKYNET_EOVERLOAD, "cannot start '%s': all handles are in use",
+			name);
+		report_launch(node, &reason, error);
+		service_drop(context);
+		return 0;
+	}
+	/* The mailbox counts as scheduled until init is done, so nothing runs before. */
+	if (module_init(module, instance, context, param) != 0) {
+		log_line(node, handle, "error: launch %s FAILED", name);
+		error_set(error, SKYNET_EINIT, "cannot start '%s': its init failed", name);
+		service_retire(node, handle);
+		service_drop(context);
+		return 0;
+	}
+	log_line(node, handle, "LAUNCH %s %s", name, param != NULL ? param : "");
+	if (mailbox_finish(&context->mailbox))
+		service_drop(context);
+	else
+		scheduler_push(&node->runtime->scheduler, context);
+	return handle;
+}
+
+/* ---- death ---- */
+
+bool
+service_retire(struct skynet_node *node, uint32_t handle) {
+	struct skynet_context *context = service_grab(node, handle);
+	if (context == NULL)
+		return false;
+	atomic_store_explicit(&context->retired, true, memory_order_relaxed);
+	mailbox_close(&context->mailbox);
+	bool found = handle_table_retire(node->handles, handle);
+	service_drop(context);
+	return found;
+}
+
+bool
+service_kill(struct skynet_node *node, uint32_t killer, uint32_t handle) {
+	if (killer == 0 || killer == handle)
+		log_line(node, handle, "KILL self");
+	else
+		log_line(node, killer, "KILL :%0x", handle);
+	uint32_t monitor = atomic_load_explicit(&node->monitor, memory_order_relaxed);
+	if (monitor != 0 && monitor != handle) {
+		struct skynet_message message = {
+			.source = handle, .sz = (size_t)PTYPE_CLIENT << MESSAGE_TYPE_SHIFT};
+		router_push(node, monitor, &message);
+	}
+	return service_retire(node, handle);
+}
+
+void
+message_discard(const struct skynet_message *message) {
+	/* Only the kernel itself sends socket events with source 0: their buffer is not in the
+	 * message. */
+	if (message_type(message) == PTYPE_SOCKET && message->source == 0 &&
+		message_size(message) >= sizeof(struct skynet_socket_message)) {
+		struct skynet_socket_message *event = message->data;
+		skynet_free(event->buffer);
+	}
+	skynet_free(message->data);
+}
+
+void
+message_bounce(struct skynet_node *node, uint32_t from, const struct skynet_message *message) {
+	int type = message_type(message);
+	uint32_t source = message->source;
+	/* An answer is never answered: its session is a number of the dead service, not of the
+	 * source. */
+	if (source != 0 && source != from && type != PTYPE_RESPONSE && type != PTYPE_ERROR &&
+		type != PTYPE_MULTICAST)
+		router_send(NULL, node, from, source, message->session, NULL,
+			(size_t)PTYPE_ERROR << MESSAGE_TYPE_SHIFT);
+	message_discard(message);
+}
+
+/* A message that the harbor service did not get to send. */
+static void
+bounce_remote(struct skynet_context *context, const struct skynet_message *message) {
+	struct remote_message *remote = message->data;
+	struct skynet_message inner = {
+		.source = message->source,
+		.session = message->session,
+		.data = (void *)(uintptr_t)remote->message,
+		.sz = remote->sz | (size_t)remote->type << MESSAGE_TYPE_SHIFT,
+	};
+	message_bounce(context->node, remote->destination.handle, &inner);
+	skynet_free(remote);
+}
+
+static void
+drain(struct skynet_context *context, uint32_t handle) {
+	bool is_harbor = context ==
+			 atomic_load_explicit(&context->node->harbor_service, memory_order_relaxed);
+	struct skynet_message message;
+	while (mailbox_pop(&context->mailbox, &message)) {
+		if (is_harbor && message_type(&message) == PTYPE_SYSTEM &&
+			message_size(&message) == sizeof(struct remote_message))
+			bounce_remote(context, &message);
+		else
+			message_bounce(context->node, handle, &message);
+	}
+}
+
+static void
+notify_waiters(struct skynet_context *context) {
+	struct mailbox_waiter *waiters;
+	uint32_t count = mailbox_take_waiters(&context->mailbox, &waiters);
+	for (uint32_t i = 0; i < count; i++) {
+		struct skynet_message message = {.session = waiters[i].session,
+			.sz = (size_t)PTYPE_RESPONSE << MESSAGE_TYPE_SHIFT};
+		router_push(context->node, waiters[i].handle, &message);
+	}
+	skynet_free(waiters);
+}
+
+void
+service_delete(struct handle_object *object, void *ud) {
+	struct skynet_context *context = (struct skynet_context *)object;
+	struct skynet_node *node = context->node;
+	(void)ud;
+	/* What the release function does, it does in the name of the service. */
+	struct skynet_context *outer = current.context;
+	struct skynet_node *outer_node = current.node;
+	current.context = context;
+	current.node = node;
+	mailbox_close(&context->mailbox);
+	if (context->instance != NULL)
+		module_release(context->module, context->instance);
+	skynet_probe_set(context, NULL, NULL);
+	drain(context, service_handle(context));
+	notify_waiters(context);
+	message_trace_destroy(context);
+	mailbox_fini(&context->mailbox);
+	mutex_fini(&context->probe_lock);
+	current.context = outer;
+	current.node = outer_node;
+	if (!atomic_load_explicit(&context->reserved, memory_order_relaxed))
+		node_service_ended(node);
+}
+
+/* ---- life ---- */
+
+int
+service_push(struct skynet_context *context, const struct skynet_message *message) {
+	struct skynet_message dropped;
+	int result = mailbox_push(&context->mailbox, message, &dropped);
+	if (result <= 0)
+		return result;
+	if ((result & MAILBOX_SCHEDULE) != 0) {
+		handle_table_hold(&context->object);
+		scheduler_push(&context->node->runtime->scheduler, context);
+	}
+	if ((result & MAILBOX_DROPPED) != 0)
+		message_bounce(context->node, service_handle(context), &dropped);
+	return result & ~MAILBOX_SCHEDULE;
+}
+
+void
+service_schedule(struct skynet_context *context) {
+	if (mailbox_schedule(&context->mailbox)) {
+		handle_table_hold(&context->object);
+		scheduler_push(&context->node->runtime->scheduler, context);
+	}
+}
+
+/* Adds to a counter that only this thread writes. */
+static void
+count_up(_Atomic(uint64_t) *counter, uint64_t amount) {
+	uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+	atomic_store_explicit(counter, value + amount, memory_order_relaxed);
+}
+
+/* A service without a callback cannot answer: whoever waits is told so. */
+static void
+refuse(struct skynet_context *context, const struct skynet_message *message) {
+	if (message->session != 0)
+		message_bounce(context->node, service_handle(context), message);
+	else
+		message_discard(message);
+}
+
+static void
+dispatch(struct skynet_context *context, struct skynet_message *message) {
+	count_up(&context->message_count, 1);
+	if (atomic_load_explicit(&context->trace, memory_order_relaxed) != NULL)
+		message_trace_write(context, message);
+	if (context->callback == NULL) {
+		refuse(context, message);
+		return;
+	}
+	int keep = context->callback(context, context->callback_ud, message_type(message),
+		message->session, message->source, message->data, message_size(message));
+	if (!keep)
+		skynet_free(message->data);
+}
+
+static void
+warn_overload(struct skynet_context *context) {
+	uint64_t length = mailbox_length(&context->mailbox);
+	if (length <= context->overload) {
+		if (length == 0)
+			context->overload = OVERLOAD_THRESHOLD;
+		return;
+	}
+	while (length > context->overload)
+		context->overload *= 2;
+	log_line(context->node, service_handle(context),
+		"error: May overload, message queue length = %llu", (unsigned long long)length);
+}
+
+/* Runs messages until the mailbox is empty, the limit is reached or the service is dead. */
+static uint32_t
+run_messages(struct skynet_context *context, uint32_t limit) {
+	struct stall_slot *stall = current.worker != NULL ? current.worker->stall : NULL;
+	uint32_t handle = service_handle(context), count = 0;
+	struct skynet_message message;
+	while (count < limit && !atomic_load_explicit(&context->retired, memory_order_relaxed) &&
+		mailbox_pop(&context->mailbox, &message)) {
+		if (stall != NULL)
+			stall_slot_enter(stall, context->node, message.source, handle);
+		dispatch(context, &message);
+		count++;
+	}
+	if (stall != NULL)
+		stall_slot_leave(stall);
+	return count;
+}
+
+/* The cheaper its messages lately, the more a service may take in one turn. */
+static void
+adapt_turn(struct skynet_context *context, uint64_t elapsed_ns, uint32_t count) {
+	if (count == 0)
+		return;
+	uint64_t each = elapsed_ns / count + 1;
+	uint64_t fitting = TURN_AIM_NS / each + 1;
+	if (fitting > TURN_MAXIMUM)
+		fitting = TURN_MAXIMUM;
+	/* Half way to what would fit now, so that one odd message does not decide. */
+	context->turn_limit = (uint32_t)((context->turn_limit + fitting + 1) / 2);
+}
+
+static void
+finish_turn(struct skynet_context *context) {
+	struct skynet_node *node = context->node;
+	if (mailbox_finish(&context->mailbox)) {
+		if (node_logger_may_end(node, service_handle(context)))
+			service_retire(node, service_handle(context));
+		service_drop(context);
+	} else if (atomic_load_explicit(&context->retired, memory_order_relaxed)) {
+		service_drop(context);
+	} else {
+		scheduler_push(&node->runtime->scheduler, context);
+	}
+}
+
+uint64_t
+service_run(struct skynet_context *context, uint32_t limit, uint64_t now_ns) {
+	struct skynet_node *node = context->node;
+	current.context = context;
+	current.node = node;
+	atomic_store_explicit(&context->turn_start_ns, now_ns, memory_order_relaxed);
+	uint32_t count = run_messages(context, limit != 0 ? limit : context->turn_limit);
+	uint64_t end_ns = clock_monotonic_ns(node->runtime->clock);
+	if (node->profile)
+		count_up(&context->cpu_ns, end_ns - now_ns);
+	atomic_store_explicit(&context->turn_start_ns, 0, memory_order_relaxed);
+	adapt_turn(context, end_ns - now_ns, count);
+	if (count >= TURN_MAXIMUM / 2)
+		warn_overload(context);
+	notify_waiters(context);
+	finish_turn(context);
+	current.context = NULL;
+	current.node = NULL;
+	return end_ns;
+}

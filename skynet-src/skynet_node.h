@@ -1,0 +1,112 @@
+/* What an embedder sees: a runtime (threads, clock, sockets, once per process) and nodes in it.
+ * skynet-main.c is the stock embedder; test/ has others. All calls from the thread that created the
+ * runtime, unless said otherwise.
+ */
+#ifndef SKYNET_NODE_H
+#define SKYNET_NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "skynet.h"
+
+struct skynet_runtime;
+struct skynet_node;
+struct clock;
+
+struct skynet_runtime_config {
+	int workers;         /* worker threads, 1..1024; 0: no threads at all, step by hand */
+	int threads_limit;   /* reserved, 0 */
+	struct clock *clock; /* NULL: the system's. Borrowed until skynet_runtime_destroy */
+};
+
+/* A C service that is linked into the executable instead of being found in `cpath`. */
+struct skynet_builtin {
+	const char *name;
+	void *(*create)(void);
+	int (*init)(void *instance, struct skynet_context *context, const char *param);
+	void (*release)(void *instance);
+	void (*signal)(void *instance, int signal);
+};
+
+/* One setting. Keys are unique. */
+struct skynet_setting {
+	char *key;
+	char *value;
+	char *origin; /* "default", "command line" or "file:line"; NULL when unknown */
+};
+
+/* A node's config: settings as text, and those that the kernel itself needs, parsed and checked. */
+struct skynet_config {
+	struct skynet_setting *settings;
+	int setting_count;
+	int thread;        /* workers wanted, 1..1024 */
+	int harbor;        /* 0..255 */
+	bool profile;      /* CPU accounting */
+	const char *cpath; /* the following point into settings; NULL when absent */
+	const char *bootstrap;
+	const char *logger;
+	const char *logservice;
+	const char *logpath;
+	const char *daemon;
+	int shutdown_timeout_ms;     /* 10000 */
+	int64_t mailbox_limit;       /* 0: none */
+	int mailbox_policy;          /* enum skynet_mailbox_policy */
+	int stall_timeout_ms;        /* 5000: report a callback that takes longer */
+	int stall_interrupt_ms;      /* 0: never interrupt it */
+	int64_t socket_buffer_limit; /* bytes queued per socket, 0: none */
+	const struct skynet_builtin
+		*builtins; /* for embedders; borrowed until skynet_node_create */
+	int builtin_count;
+	const struct skynet_builtin
+		*builtins; /* for embedders; borrowed until skynet_node_create */
+	int builtin_count;
+};
+
+/// Loads and checks a config file (docs/config.md); `overrides` are "key=value" texts that win over
+/// the file. `config` is filled on success; end it with skynet_config_clear. Prints nothing.
+/// Returns 0, or SKYNET_ECONFIG with a text that names file, key and reason.
+int skynet_config_load(struct skynet_config *config, const char *path, const char *const *overrides,
+	int override_count, struct skynet_error *error);
+void skynet_config_clear(struct skynet_config *config);
+
+/// Gives a runtime without threads running yet, or NULL with `error`. End with
+/// skynet_runtime_destroy.
+struct skynet_runtime *skynet_runtime_create(
+	const struct skynet_runtime_config *config, struct skynet_error *error);
+
+/// Starts the threads. No effect with zero workers. Returns 0 or SKYNET_ESYSTEM.
+int skynet_runtime_start(struct skynet_runtime *runtime, struct skynet_error *error);
+
+/// Creates a node, its log service and its bootstrap service. Borrows `config` (it is copied). May
+/// be called while the runtime runs. Returns NULL with `error` when a part cannot be had.
+struct skynet_node *skynet_node_create(struct skynet_runtime *runtime,
+	const struct skynet_config *config, struct skynet_error *error);
+
+/// Waits until every node has ended; returns the largest exit code. With zero workers returns at
+/// once.
+int skynet_runtime_wait(struct skynet_runtime *runtime);
+
+/// Stops threads, destroys nodes and everything else. Nothing may use the runtime afterwards.
+void skynet_runtime_destroy(struct skynet_runtime *runtime);
+
+/// Zero workers only: fires due timers, polls sockets for at most `wait_ms`, runs at most one
+/// message. Returns true when it did any of these.
+bool skynet_runtime_step(struct skynet_runtime *runtime, int wait_ms);
+
+/// Any thread, and safe in no signal handler: ends all nodes in order (`graceful`) or at once.
+void skynet_runtime_stop(struct skynet_runtime *runtime, bool graceful);
+
+/// Any thread: every node's log service reopens its file and every cluster re-reads its names.
+void skynet_runtime_hangup(struct skynet_runtime *runtime);
+
+/// Why a node ended, "" when in order: text for stderr, valid until the runtime is destroyed.
+const char *skynet_node_reason(struct skynet_node *node);
+int skynet_node_exit_code(struct skynet_node *node);
+
+/// The context of a service of `node`, for tests: grabbed, give it back with
+/// skynet_context_release.
+struct skynet_context *skynet_node_context(struct skynet_node *node, uint32_t handle);
+
+#endif
