@@ -19,7 +19,11 @@ end
 
 ---@async
 local function read_commands()
-	local stdin = socket.stdin()
+	local stdin, reason = socket.stdin()
+	if not stdin then
+		skynet.error("Console: cannot read standard input: " .. tostring(reason))
+		return
+	end
 	while true do
 		local line = socket.readline(stdin, "\n")
 		if not line then
