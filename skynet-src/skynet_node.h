@@ -60,8 +60,6 @@ struct skynet_config {
 		*builtins; /* for embedders; borrowed until skynet_node_create */
 	int builtin_count;
 	const struct skynet_builtin
-		*builtins; /* for embedders; borrowed until skynet_node_create */
-	int builtin_count;
 };
 
 /// Loads and checks a config file (docs/config.md); `overrides` are "key=value" texts that win over
