@@ -56,10 +56,9 @@ struct skynet_config {
 	int stall_timeout_ms;        /* 5000: report a callback that takes longer */
 	int stall_interrupt_ms;      /* 0: never interrupt it */
 	int64_t socket_buffer_limit; /* bytes queued per socket, 0: none */
-	const struct skynet_builtin
-		*builtins; /* for embedders; borrowed until skynet_node_create */
+	/* For embedders; borrowed until skynet_node_create returns. */
+	const struct skynet_builtin *builtins;
 	int builtin_count;
-	const struct skynet_builtin
 };
 
 /// Loads and checks a config file (docs/config.md); `overrides` are "key=value" texts that win over

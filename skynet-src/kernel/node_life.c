@@ -52,6 +52,12 @@ create_parts(struct skynet_runtime *runtime, const struct skynet_config *config)
 		sizeof(struct skynet_context), config->harbor, service_delete, node);
 	node->modules =
 		module_table_create(config->cpath != NULL ? config->cpath : "./cservice/?.so");
+	for (int i = 0; i < config->builtin_count; i++) {
+		const struct skynet_builtin *builtin = &config->builtins[i];
+		struct module module = {builtin->name, builtin->create, builtin->init,
+			builtin->release, builtin->signal};
+		module_table_add(node->modules, &module);
+	}
 	return node;
 }
 
