@@ -1,0 +1,22 @@
+--- Timers of 0 to 49 hundredths of a second, all armed first, until the last has fired.
+local skynet = require "skynet"
+local common = require "case.common"
+
+local SPREAD_CS <const> = 50
+
+return function(count)
+	local waiting, left = coroutine.running(), count
+	local function fired()
+		left = left - 1
+		if left == 0 then
+			skynet.wakeup(waiting)
+		end
+	end
+	local begin = common.clock()
+	for i = 1, count do
+		skynet.timeout(i % SPREAD_CS, fired)
+	end
+	local armed = common.clock() - begin
+	skynet.wait(waiting)
+	return count, common.clock() - begin, string.format("arm_ns=%.0f", armed / count * 1e9)
+end
