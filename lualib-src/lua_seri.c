@@ -1,0 +1,363 @@
+/* Packing of Lua values. The bytes are described in docs/wire.md, section "Values".
+ * Unpacking is in lua_seri_unpack.c.
+ */
+#include "lua_seri.h"
+
+#include <endian.h>
+#include <lauxlib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "lua_seri_format.h"
+#include "skynet_malloc.h"
+
+#define INITIAL_CAPACITY 256
+#define HEAD_MAX         16 /* room for any head with its operand */
+
+/* A block of this size or more is handed over instead of copied, so that scratch memory stays
+ * small. */
+#define HAND_OVER_SIZE (64 * 1024)
+
+/* Bytes go into `out`. Once a metamethod or finaliser could run Lua code, which may use the same
+ * scratch, they go into a userdata at the stack index `box` instead, and packing starts again.
+ */
+struct writer {
+	lua_State *L;
+	struct seri_buffer *out;
+	char *data;
+	size_t size, capacity;
+	int box;       /* stack index of the userdata, 0 while `out` is used */
+	bool want_box; /* gave up at a metatable: start again with a box */
+};
+
+static bool pack_value(struct writer *w, int index, int depth);
+
+void
+seri_buffer_clear(struct seri_buffer *buffer) {
+	skynet_free(buffer->data);
+	memset(buffer, 0, sizeof *buffer);
+}
+
+/// Makes room for `need` more bytes. Raises when a box cannot be had.
+static void
+writer_grow(struct writer *w, size_t need) {
+	size_t capacity = w->capacity < INITIAL_CAPACITY ? INITIAL_CAPACITY : w->capacity * 2;
+	if (capacity < w->size + need)
+		capacity = w->size + need;
+	if (w->box) {
+		char *data = lua_newuserdatauv(w->L, capacity, 0);
+		memcpy(data, w->data, w->size);
+		lua_replace(w->L, w->box);
+		w->data = data;
+	} else {
+		w->data = skynet_realloc(w->data, capacity);
+		w->out->data = w->data;
+		w->out->capacity = capacity;
+	}
+	w->capacity = capacity;
+}
+
+static inline char *
+writer_reserve(struct writer *w, size_t need) {
+	if (w->capacity - w->size < need)
+		writer_grow(w, need);
+	return w->data + w->size;
+}
+
+static inline void
+pack_byte(struct writer *w, uint8_t byte) {
+	*writer_reserve(w, 1) = (char)byte;
+	w->size++;
+}
+
+static inline void
+pack_integer(struct writer *w, lua_Integer value) {
+	char *at = writer_reserve(w, HEAD_MAX);
+	if (value == 0) {
+		at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_ZERO);
+		w->size += 1;
+	} else if (value != (int32_t)value) {
+		uint64_t bits = htole64((uint64_t)value);
+		at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_I64);
+		memcpy(at + 1, &bits, sizeof bits);
+		w->size += 9;
+	} else if (value < 0 || value > UINT16_MAX) {
+		uint32_t bits = htole32((uint32_t)value);
+		at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_I32);
+		memcpy(at + 1, &bits, sizeof bits);
+		w->size += 5;
+	} else if (value > UINT8_MAX) {
+		uint16_t bits = htole16((uint16_t)value);
+		at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_U16);
+		memcpy(at + 1, &bits, sizeof bits);
+		w->size += 3;
+	} else {
+		at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_U8);
+		at[1] = (char)value;
+		w->size += 2;
+	}
+}
+
+static inline void
+pack_float(struct writer *w, lua_Number value) {
+	char *at = writer_reserve(w, HEAD_MAX);
+	uint64_t bits;
+	memcpy(&bits, &value, sizeof bits);
+	bits = htole64(bits);
+	at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_F64);
+	memcpy(at + 1, &bits, sizeof bits);
+	w->size += 9;
+}
+
+static inline void
+pack_pointer(struct writer *w, const void *value) {
+	char *at = writer_reserve(w, HEAD_MAX);
+	at[0] = (char)SERI_HEAD(SERI_POINTER, 0);
+	memcpy(at + 1, &value, sizeof value);
+	w->size += 1 + sizeof value;
+}
+
+static inline void
+pack_string(struct writer *w, const char *text, size_t length) {
+	char *at = writer_reserve(w, HEAD_MAX + length);
+	size_t head = 1;
+	if (length <= SERI_SHORT_MAX) {
+		at[0] = (char)SERI_HEAD(SERI_SHORT_STRING, length);
+	} else if (length <= UINT16_MAX) {
+		uint16_t bits = htole16((uint16_t)length);
+		at[0] = (char)SERI_HEAD(SERI_LONG_STRING, 2);
+		memcpy(at + 1, &bits, sizeof bits);
+		head = 3;
+	} else {
+		if (length > INT32_MAX)
+			luaL_error(w->L, "serialize can't pack a string of %I bytes",
+				(LUAI_UACINT)length);
+		uint32_t bits = htole32((uint32_t)length);
+		at[0] = (char)SERI_HEAD(SERI_LONG_STRING, 4);
+		memcpy(at + 1, &bits, sizeof bits);
+		head = 5;
+	}
+	memcpy(at + head, text, length);
+	w->size += head + length;
+}
+
+static void
+pack_table_head(struct writer *w, lua_Unsigned count) {
+	if (count < SERI_COUNT_FOLLOWS) {
+		pack_byte(w, SERI_HEAD(SERI_TABLE, count));
+	} else {
+		if (count > INT32_MAX)
+			luaL_error(w->L, "serialize can't pack an array of %I values",
+				(LUAI_UACINT)count);
+		pack_byte(w, SERI_HEAD(SERI_TABLE, SERI_COUNT_FOLLOWS));
+		pack_integer(w, (lua_Integer)count);
+	}
+}
+
+/// Packs what the metamethod at the top of the stack iterates over, and pops it.
+static bool
+pack_by_metamethod(struct writer *w, int index, int depth) {
+	lua_State *L = w->L;
+	pack_byte(w, SERI_HEAD(SERI_TABLE, 0));
+	lua_pushvalue(L, index);
+	lua_call(L, 1, 3);
+	/* iterator, state, control */
+	for (;;) {
+		lua_pushvalue(L, -3);
+		lua_pushvalue(L, -3);
+		lua_pushvalue(L, -3);
+		lua_call(L, 2, 2);
+		if (lua_isnil(L, -2))
+			break;
+		int top = lua_gettop(L);
+		if (!pack_value(w, top - 1, depth + 1) || !pack_value(w, top, depth + 1))
+			return false;
+		lua_pop(L, 1);
+		lua_replace(L, -2);
+	}
+	lua_pop(L, 5);
+	pack_byte(w, SERI_HEAD(SERI_NIL, 0));
+	return true;
+}
+
+/// Packs elements first..count by index.
+static bool
+pack_array_rest(struct writer *w, int index, lua_Unsigned first, lua_Unsigned count, int depth) {
+	lua_State *L = w->L;
+	for (lua_Unsigned i = first; i <= count; i++) {
+		lua_rawgeti(L, index, (lua_Integer)i);
+		if (!pack_value(w, lua_gettop(L), depth + 1))
+			return false;
+		lua_pop(L, 1);
+	}
+	return true;
+}
+
+/// Packs a table without __pairs in one traversal: Lua yields the array part first and in order, so
+/// elements are taken as they come, and by index from the first that comes out of order.
+static bool
+pack_raw_table(struct writer *w, int index, int depth) {
+	lua_State *L = w->L;
+	lua_Unsigned count = lua_rawlen(L, index);
+	lua_Unsigned next = 1; /* the array element that is due */
+	int key = lua_gettop(L) + 1;
+	pack_table_head(w, count);
+	lua_pushnil(L);
+	while (lua_next(L, index)) {
+		if (count != 0 && lua_isinteger(L, key)) {
+			lua_Unsigned i = (lua_Unsigned)lua_tointeger(L, key);
+			if (i == next && next <= count) {
+				next++;
+				if (!pack_value(w, key + 1, depth + 1))
+					return false;
+				lua_settop(L, key);
+				continue;
+			}
+			if (i - 1 < count) {
+				lua_settop(L, key);
+				if (next <= count && !pack_array_rest(w, index, next, count, depth))
+					return false;
+				next = count + 1;
+				continue;
+			}
+		}
+		if (next <= count) {
+			if (!pack_array_rest(w, index, next, count, depth))
+				return false;
+			next = count + 1;
+		}
+		if (!pack_value(w, key, depth + 1) || !pack_value(w, key + 1, depth + 1))
+			return false;
+		lua_settop(L, key);
+	}
+	if (next <= count && !pack_array_rest(w, index, next, count, depth))
+		return false;
+	pack_byte(w, SERI_HEAD(SERI_NIL, 0));
+	return true;
+}
+
+static bool
+pack_table(struct writer *w, int index, int depth) {
+	lua_State *L = w->L;
+	/* Key, value, and what a metamethod needs; callers may run close to their limit. */
+	if (!lua_checkstack(L, 10))
+		luaL_error(L, "out of memory");
+	if (lua_getmetatable(L, index)) {
+		if (!w->box) {
+			w->want_box = true;
+			return false;
+		}
+		lua_pop(L, 1);
+		if (luaL_getmetafield(L, index, "__pairs") != LUA_TNIL)
+			return pack_by_metamethod(w, index, depth);
+	}
+	return pack_raw_table(w, index, depth);
+}
+
+/// Packs the value at the absolute index. Returns false to start again with a box.
+static bool
+pack_value(struct writer *w, int index, int depth) {
+	lua_State *L = w->L;
+	if (depth >= SERI_PACK_DEPTH)
+		luaL_error(L, "serialize can't pack too depth table");
+	int type = lua_type(L, index);
+	switch (type) {
+	case LUA_TSTRING: {
+		size_t length;
+		const char *text = lua_tolstring(L, index, &length);
+		pack_string(w, text, length);
+		return true;
+	}
+	case LUA_TNUMBER:
+		if (lua_isinteger(L, index))
+			pack_integer(w, lua_tointegerx(L, index, NULL));
+		else
+			pack_float(w, lua_tonumberx(L, index, NULL));
+		return true;
+	case LUA_TTABLE:
+		return pack_table(w, index, depth);
+	case LUA_TBOOLEAN:
+		pack_byte(w, SERI_HEAD(SERI_BOOLEAN, lua_toboolean(L, index) ? 1 : 0));
+		return true;
+	case LUA_TNIL:
+	case LUA_TNONE:
+		pack_byte(w, SERI_HEAD(SERI_NIL, 0));
+		return true;
+	case LUA_TLIGHTUSERDATA:
+		pack_pointer(w, lua_touserdata(L, index));
+		return true;
+	default:
+		luaL_error(L, "Unsupport type %s to serialize", lua_typename(L, type));
+		return false;
+	}
+}
+
+static bool
+pack_values(struct writer *w, int from, int top) {
+	for (int i = from; i <= top; i++)
+		if (!pack_value(w, i, 0))
+			return false;
+	return true;
+}
+
+/// Second attempt, with the bytes in a userdata. They are moved to `out` at the end.
+static void
+pack_with_box(lua_State *L, int from, int top, struct seri_buffer *out) {
+	lua_settop(L, top);
+	luaL_checkstack(L, 2, NULL);
+	struct writer w = {.L = L, .out = out, .capacity = INITIAL_CAPACITY};
+	w.data = lua_newuserdatauv(L, w.capacity, 0);
+	w.box = top + 1;
+	pack_values(&w, from, top);
+	if (out->capacity < w.size) {
+		out->data = skynet_realloc(out->data, w.size);
+		out->capacity = w.size;
+	}
+	memcpy(out->data, w.data, w.size);
+	out->size = w.size;
+	lua_settop(L, top);
+}
+
+void
+seri_pack(lua_State *L, int from, struct seri_buffer *out) {
+	int top = lua_gettop(L);
+	struct writer w = {.L = L, .out = out, .data = out->data, .capacity = out->capacity};
+	if (w.capacity == 0)
+		writer_grow(&w, INITIAL_CAPACITY);
+	if (pack_values(&w, from, top))
+		out->size = w.size;
+	else
+		pack_with_box(L, from, top, out);
+}
+
+void *
+seri_pack_block(lua_State *L, int from, struct seri_buffer *scratch, size_t *size) {
+	seri_pack(L, from, scratch);
+	*size = scratch->size;
+	if (scratch->size >= HAND_OVER_SIZE) {
+		void *block = skynet_realloc(scratch->data, scratch->size);
+		memset(scratch, 0, sizeof *scratch);
+		return block;
+	}
+	void *block = skynet_malloc(scratch->size ? scratch->size : 1);
+	memcpy(block, scratch->data, scratch->size);
+	return block;
+}
+
+int
+seri_call_pack(lua_State *L, struct seri_buffer *scratch) {
+	size_t size;
+	void *block = seri_pack_block(L, 1, scratch, &size);
+	lua_settop(L, 0);
+	lua_pushlightuserdata(L, block);
+	lua_pushinteger(L, (lua_Integer)size);
+	return 2;
+}
+
+int
+seri_call_packstring(lua_State *L, struct seri_buffer *scratch) {
+	seri_pack(L, 1, scratch);
+	lua_pushlstring(L, scratch->data, scratch->size);
+	return 1;
+}
