@@ -1,0 +1,221 @@
+/* The service that runs Lua: life of one Lua state. Its parameter is a script name and arguments;
+ * it sends itself that text as its first message, and on it builds the state, runs the loader with
+ * it and leaves the callback to what the script has installed.
+ *
+ * create, init and release run on one thread at a time; signal on any thread while the service
+ * lives.
+ */
+#include "snlua.h"
+
+#include <lualib.h>
+#include <string.h>
+
+#include "snlua_parts.h"
+
+#define DEFAULT_LOADER  "./lualib/loader.lua"
+#define DEFAULT_PATH    "./lualib/?.lua;./lualib/?/init.lua"
+#define DEFAULT_CPATH   "./luaclib/?.so"
+#define DEFAULT_SERVICE "./service/?.lua"
+#define LAUNCHER        ".launcher"
+#define LAUNCH_FAILED   "ERROR"
+
+/* Settings that the loader finds as globals. */
+static const struct {
+	const char *global, *setting, *otherwise;
+} loader_globals[] = {
+	{"LUA_PATH", "lua_path", DEFAULT_PATH},
+	{"LUA_CPATH", "lua_cpath", DEFAULT_CPATH},
+	{"LUA_SERVICE", "luaservice", DEFAULT_SERVICE},
+	{"LUA_PRELOAD", "preload", NULL},
+};
+
+void *snlua_create(void);
+int snlua_init(struct snlua *service, struct skynet_context *context, const char *param);
+void snlua_release(struct snlua *service);
+void snlua_signal(struct snlua *service, int signal);
+
+static const char *
+setting_or(struct skynet_context *context, const char *key, const char *otherwise) {
+	const char *value = skynet_setting_get(context, key);
+	return value != NULL ? value : otherwise;
+}
+
+/// Opens what every service has. Runs protected; the service is the argument.
+static int
+open_state(lua_State *L) {
+	struct snlua *service = lua_touserdata(L, 1);
+	/* All of this stays: a collection would find nothing. */
+	lua_gc(L, LUA_GCSTOP);
+	lua_pushboolean(L, 1);
+	lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+	lua_pushlightuserdata(L, service);
+	lua_setfield(L, LUA_REGISTRYINDEX, SNLUA_REGISTRY_KEY);
+	lua_pushlightuserdata(L, service->context);
+	lua_setfield(L, LUA_REGISTRYINDEX, SNLUA_CONTEXT_KEY);
+	luaL_openlibs(L);
+	luaL_requiref(L, "skynet.profile", snlua_open_profile, 0);
+	luaL_requiref(L, "skynet.codecache", snlua_open_codecache, 0);
+	lua_pop(L, 2);
+	for (size_t i = 0; i < sizeof loader_globals / sizeof loader_globals[0]; i++) {
+		lua_pushstring(L, setting_or(service->context, loader_globals[i].setting,
+					  loader_globals[i].otherwise));
+		lua_setglobal(L, loader_globals[i].global);
+	}
+	/* Not generational: that mode is reliable only in late releases of Lua 5.4. */
+	lua_gc(L, LUA_GCINC, 0, 0, 0);
+	lua_gc(L, LUA_GCRESTART);
+	return 0;
+}
+
+/// Message handler: any error object to a text with a traceback.
+static int
+traceback(lua_State *L) {
+	const char *message = lua_tostring(L, 1);
+	if (message == NULL)
+		message = luaL_tolstring(L, 1, NULL);
+	luaL_traceback(L, L, message, 1);
+	return 1;
+}
+
+/// Loads and runs the loader with the argument text. Returns 0, or -1 with the reason logged.
+static int
+run_loader(struct snlua *service, const char *args, size_t size) {
+	lua_State *L = service->L;
+	const char *loader = setting_or(service->context, "lualoader", DEFAULT_LOADER);
+	int base = lua_gettop(L);
+	lua_pushcfunction(L, traceback);
+	int status = code_cache_load(service->cache, L, loader, NULL, service->cache_mode);
+	if (status != LUA_OK) {
+		skynet_error(service->context, "Can't load %s : %s", loader, lua_tostring(L, -1));
+		return -1;
+	}
+	lua_pushlstring(L, args, size);
+	if (lua_pcall(L, 1, 0, base + 1) != LUA_OK) {
+		skynet_error(
+			service->context, "lua loader error : %s", luaL_tolstring(L, -1, NULL));
+		return -1;
+	}
+	lua_settop(L, base);
+	return 0;
+}
+
+/// Applies the limit that the script asked for. It did not hold while the script was loaded.
+static void
+apply_memory_limit(struct snlua *service) {
+	lua_State *L = service->L;
+	if (lua_getfield(L, LUA_REGISTRYINDEX, SNLUA_MEMLIMIT_KEY) == LUA_TNUMBER) {
+		lua_Number limit = lua_tonumber(L, -1);
+		snlua_memory_limit(service, limit >= 1 ? (size_t)limit : 0);
+		skynet_error(service->context, "Set memory limit to %.2f M",
+			(double)limit / (1024.0 * 1024.0));
+		lua_pushnil(L);
+		lua_setfield(L, LUA_REGISTRYINDEX, SNLUA_MEMLIMIT_KEY);
+	}
+	lua_pop(L, 1);
+}
+
+/// Builds the state and runs the script. Returns 0, or -1 with the reason logged.
+static int
+launch(struct snlua *service, const char *args, size_t size) {
+	service->cache = code_cache_of(service->context);
+	service->L = lua_newstate(snlua_allocate, service);
+	if (service->L == NULL) {
+		skynet_error(service->context, "lua loader error : cannot create a Lua state");
+		return -1;
+	}
+	lua_State *L = service->L;
+	/* Lua leaves this as it was allocated; new threads get a copy. */
+	memset(lua_getextraspace(L), 0, LUA_EXTRASPACE);
+	skynet_probe_set(service->context, snlua_probe, service);
+	snlua_turn_begin(service, L);
+	lua_pushcfunction(L, open_state);
+	lua_pushlightuserdata(L, service);
+	int result = -1;
+	if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+		skynet_error(
+			service->context, "lua loader error : %s", luaL_tolstring(L, -1, NULL));
+	else
+		result = run_loader(service, args, size);
+	if (result == 0)
+		apply_memory_limit(service);
+	snlua_turn_end(service);
+	return result;
+}
+
+/// The callback until the script installs its own: answers requests with an error, so that nobody
+/// waits for a service that never started.
+static int
+refuse(struct skynet_context *context, void *ud, int type, int session, uint32_t source,
+	const void *message, size_t size) {
+	(void)ud;
+	(void)message;
+	(void)size;
+	int is_request = session > 0 && type != PTYPE_RESPONSE && type != PTYPE_ERROR;
+	if (is_request && source != 0)
+		skynet_send(context, 0, source, PTYPE_ERROR, session, NULL, 0);
+	return 0;
+}
+
+/// The callback for the first message: the argument text.
+static int
+first_message(struct skynet_context *context, void *ud, int type, int session, uint32_t source,
+	const void *message, size_t size) {
+	(void)type;
+	(void)session;
+	(void)source;
+	struct snlua *service = ud;
+	skynet_callback(context, NULL, refuse);
+	if (launch(service, message, size) != 0) {
+		skynet_sendname(context, 0, LAUNCHER, PTYPE_TEXT, 0, (void *)LAUNCH_FAILED,
+			strlen(LAUNCH_FAILED));
+		skynet_command(context, "EXIT", NULL);
+		return 0;
+	}
+	return 0;
+}
+
+SKYNET_API void *
+snlua_create(void) {
+	struct snlua *service = skynet_calloc(1, sizeof *service);
+	service->attend = snlua_attend;
+	snlua_memory_init(service);
+	return service;
+}
+
+SKYNET_API int
+snlua_init(struct snlua *service, struct skynet_context *context, const char *param) {
+	service->context = context;
+	if (param == NULL || param[strspn(param, " \t\r\n")] == '\0') {
+		skynet_error(context, "error: snlua needs the name of a script");
+		return 1;
+	}
+	size_t size = strlen(param);
+	skynet_callback(context, service, first_message);
+	/* Nothing is dispatched before init returns, so this is the first message of the service.
+	 */
+	int sent = skynet_send(context, 0, skynet_context_handle(context), PTYPE_TEXT, 0,
+		(void *)(uintptr_t)param, size);
+	return sent < 0;
+}
+
+SKYNET_API void
+snlua_release(struct snlua *service) {
+	if (service->context != NULL)
+		skynet_probe_set(service->context, NULL, NULL);
+	if (service->L != NULL) {
+		lua_close(service->L);
+		snlua_memory_fini(service);
+	}
+	skynet_free(service);
+}
+
+SKYNET_API void
+snlua_signal(struct snlua *service, int signal) {
+	skynet_error(service->context, "recv a signal %d", signal);
+	if (signal == 0) {
+		snlua_request(service, SNLUA_INTERRUPT);
+	} else if (signal == 1) {
+		size_t used = atomic_load_explicit(&service->memory, memory_order_relaxed);
+		skynet_error(service->context, "Current Memory %.3fK", (double)used / 1024.0);
+	}
+}

@@ -1,0 +1,137 @@
+/* The Lua side of the code cache: loadfile, dofile and the searcher of `require` that go through
+ * it, and skynet.codecache, which steers it. Entered by the thread that runs the service.
+ */
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "snlua_parts.h"
+
+static struct snlua *
+upvalue_service(lua_State *L) {
+	return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+static int
+load_cached(lua_State *L, const char *filename, const char *mode) {
+	struct snlua *service = upvalue_service(L);
+	return code_cache_load(service->cache, L, filename, mode, service->cache_mode);
+}
+
+/// loadfile([filename [, mode [, env]]])
+static int
+cached_loadfile(lua_State *L) {
+	const char *filename = luaL_optstring(L, 1, NULL);
+	const char *mode = luaL_optstring(L, 2, NULL);
+	int has_env = !lua_isnone(L, 3);
+	if (load_cached(L, filename, mode) != LUA_OK) {
+		luaL_pushfail(L);
+		lua_insert(L, -2);
+		return 2;
+	}
+	if (has_env) {
+		lua_pushvalue(L, 3);
+		/* A chunk has _ENV as its first upvalue, if it has any. */
+		if (lua_setupvalue(L, -2, 1) == NULL)
+			lua_pop(L, 1);
+	}
+	return 1;
+}
+
+static int
+dofile_done(lua_State *L, int status, lua_KContext context) {
+	(void)status;
+	(void)context;
+	return lua_gettop(L) - 1;
+}
+
+/// dofile([filename])
+static int
+cached_dofile(lua_State *L) {
+	const char *filename = luaL_optstring(L, 1, NULL);
+	lua_settop(L, 1);
+	if (load_cached(L, filename, NULL) != LUA_OK)
+		return lua_error(L);
+	lua_callk(L, 0, LUA_MULTRET, 0, dofile_done);
+	return dofile_done(L, 0, 0);
+}
+
+/// The searcher for Lua files; upvalues: service, package, package.searchpath.
+static int
+cached_searcher(lua_State *L) {
+	const char *name = luaL_checkstring(L, 1);
+	lua_settop(L, 1);
+	lua_pushvalue(L, lua_upvalueindex(3));
+	lua_pushvalue(L, 1);
+	if (lua_getfield(L, lua_upvalueindex(2), "path") != LUA_TSTRING)
+		return luaL_error(L, "'package.path' must be a string");
+	lua_call(L, 2, 2);
+	if (lua_isnil(L, -2))
+		return 1; /* the message: what was tried */
+	lua_pop(L, 1);
+	const char *filename = lua_tostring(L, -1);
+	if (load_cached(L, filename, NULL) != LUA_OK)
+		return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", name,
+			filename, lua_tostring(L, -1));
+	lua_insert(L, -2);
+	return 2; /* loader, filename */
+}
+
+/// codecache.clear()
+static int
+codecache_clear(lua_State *L) {
+	code_cache_clear(upvalue_service(L)->cache);
+	return 0;
+}
+
+/// codecache.mode([mode]) -> mode
+static int
+codecache_mode(lua_State *L) {
+	static const char *const names[] = {[CODE_CACHE_ON] = "ON",
+		[CODE_CACHE_EXIST] = "EXIST",
+		[CODE_CACHE_OFF] = "OFF",
+		NULL};
+	struct snlua *service = upvalue_service(L);
+	if (!lua_isnoneornil(L, 1)) {
+		service->cache_mode = luaL_checkoption(L, 1, NULL, names);
+		return 0;
+	}
+	lua_pushstring(L, names[service->cache_mode]);
+	return 1;
+}
+
+/// Replaces package.searchers[2]; package is at the top of the stack.
+static void
+replace_searcher(lua_State *L, struct snlua *service) {
+	if (lua_getfield(L, -1, "searchers") == LUA_TTABLE) {
+		lua_pushlightuserdata(L, service);
+		lua_pushvalue(L, -3);
+		lua_getfield(L, -4, "searchpath");
+		lua_pushcclosure(L, cached_searcher, 3);
+		lua_rawseti(L, -2, 2);
+	}
+	lua_pop(L, 1);
+}
+
+int
+snlua_open_codecache(lua_State *L) {
+	static const luaL_Reg functions[] = {
+		{"clear", codecache_clear},
+		{"mode", codecache_mode},
+		{"loadfile", cached_loadfile},
+		{NULL, NULL},
+	};
+	struct snlua *service = snlua_from(L);
+	luaL_newlibtable(L, functions);
+	lua_pushlightuserdata(L, service);
+	luaL_setfuncs(L, functions, 1);
+	lua_getfield(L, -1, "loadfile");
+	lua_setglobal(L, "loadfile");
+	lua_pushlightuserdata(L, service);
+	lua_pushcclosure(L, cached_dofile, 1);
+	lua_setglobal(L, "dofile");
+	lua_getglobal(L, LUA_LOADLIBNAME);
+	if (lua_istable(L, -1))
+		replace_searcher(L, service);
+	lua_pop(L, 1);
+	return 1;
+}

@@ -1,0 +1,116 @@
+/* The allocator of a Lua service: counts the bytes of the state, refuses growth beyond a limit,
+ * warns at each doubling, and tells the kernel in coarse steps. Entered by the thread that runs the
+ * service.
+ *
+ * The fast path compares with `low` and `high` only; whatever else is to be watched moves those
+ * two.
+ */
+#include <sched.h>
+
+#include "snlua_parts.h"
+
+#define ACCOUNT_STEP  ((size_t)64 * 1024)
+#define FIRST_WARNING ((size_t)32 * 1024 * 1024)
+#define MIB           (1024.0 * 1024.0)
+
+static inline size_t
+memory_used(const struct snlua *service) {
+	return atomic_load_explicit(&service->memory, memory_order_relaxed);
+}
+
+static inline void
+memory_store(struct snlua *service, size_t used) {
+	/* A statistic for other threads: orders nothing. */
+	atomic_store_explicit(&service->memory, used, memory_order_relaxed);
+}
+
+/// Tells the kernel that `used` bytes are in use, and sets the bounds of the fast path around it.
+static void
+memory_account(struct snlua *service, size_t used) {
+	skynet_account_add(service->context, (ptrdiff_t)(used - service->accounted));
+	service->accounted = used;
+	service->low = used > ACCOUNT_STEP ? used - ACCOUNT_STEP : 0;
+	service->high = used + ACCOUNT_STEP;
+	if (service->high > service->warning)
+		service->high = service->warning;
+	if (service->limit != 0 && service->high > service->limit)
+		service->high = service->limit;
+}
+
+/// The state wants to grow beyond `high`. Returns 0 when it may not.
+static int
+memory_grow(struct snlua *service, size_t used) {
+	if (service->limit != 0 && used > service->limit)
+		return 0;
+	if (used > service->warning) {
+		while (used > service->warning)
+			service->warning *= 2;
+		skynet_error(service->context, "Memory warning %.2f M", (double)used / MIB);
+	}
+	memory_account(service, used);
+	return 1;
+}
+
+/// Frees a block, unless another thread is just looking at call frames: then waits for that first.
+static inline void
+memory_release(struct snlua *service, void *block, size_t size) {
+	for (;;) {
+		atomic_store_explicit(&service->freeing, 1, memory_order_relaxed);
+		/* The arming thread raises `arming`, runs membarrier(2) and then reads `freeing`:
+		 * here the order of store and load needs to be kept from the compiler only. */
+		atomic_signal_fence(memory_order_seq_cst);
+		if (__builtin_expect(
+			    !atomic_load_explicit(&service->arming, memory_order_acquire), 1))
+			break;
+		atomic_store_explicit(&service->freeing, 0, memory_order_release);
+		sched_yield();
+	}
+	skynet_lalloc(block, size, 0);
+	/* Pairs with the acquire load of the arming thread. */
+	atomic_store_explicit(&service->freeing, 0, memory_order_release);
+}
+
+void *
+snlua_allocate(void *ud, void *block, size_t old_size, size_t new_size) {
+	struct snlua *service = ud;
+	size_t used = memory_used(service);
+	if (new_size == 0) {
+		if (block == NULL)
+			return NULL;
+		memory_release(service, block, old_size);
+		used -= old_size;
+		memory_store(service, used);
+		if (used < service->low)
+			memory_account(service, used);
+		return NULL;
+	}
+	/* For a new block, Lua passes the type of the object as its old size. */
+	if (block == NULL)
+		old_size = 0;
+	used = used - old_size + new_size;
+	if (used > service->high && new_size > old_size && !memory_grow(service, used))
+		return NULL;
+	void *moved = skynet_lalloc(block, old_size, new_size);
+	if (moved != NULL)
+		memory_store(service, used);
+	return moved;
+}
+
+void
+snlua_memory_init(struct snlua *service) {
+	service->warning = FIRST_WARNING;
+	service->high = ACCOUNT_STEP;
+}
+
+void
+snlua_memory_limit(struct snlua *service, size_t limit) {
+	service->limit = limit;
+	memory_account(service, memory_used(service));
+}
+
+void
+snlua_memory_fini(struct snlua *service) {
+	if (service->accounted != 0)
+		skynet_account_add(service->context, -(ptrdiff_t)service->accounted);
+	service->accounted = 0;
+}
