@@ -1,0 +1,37 @@
+/* What the harbor service, which carries messages to other nodes, and the kernel share.
+ *
+ * The kernel hands a message for another node to the harbor service of the sending node as
+ * PTYPE_SYSTEM with the source and session of the original; its data is a `struct remote_message`.
+ */
+#ifndef SKYNET_HARBOR_H
+#define SKYNET_HARBOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "skynet.h"
+
+#define GLOBALNAME_LENGTH 16  /* bytes of a global name, filled up with NULs */
+#define REMOTE_MAX        256 /* harbor ids */
+
+/* Where a message goes: `handle`, or the service that has `name` when it is 0. */
+struct remote_name {
+	char name[GLOBALNAME_LENGTH];
+	uint32_t handle;
+};
+
+struct remote_message {
+	struct remote_name destination;
+	const void *message; /* owned by whoever has the struct; skynet_malloc */
+	size_t sz;           /* bytes at message, without type */
+	int type;
+};
+
+/// Makes `context` the harbor service of its node. It is kept alive until the node ends, or until
+/// skynet_harbor_exit. Once per node, from the service's init.
+SKYNET_API void skynet_harbor_start(struct skynet_context *context);
+
+/// Ends what skynet_harbor_start began for the node of the calling thread. Any thread.
+SKYNET_API void skynet_harbor_exit(void);
+
+#endif
