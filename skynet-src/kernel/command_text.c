@@ -40,7 +40,7 @@ answer_handle(struct skynet_context *context, uint32_t handle) {
 static uint32_t
 address_of(struct skynet_context *context, const char *param) {
 	uint32_t handle = 0;
-	if (param[0] == '.')
+	if (param[0] == '.' && param[1] != '\0')
 		handle = handle_table_find_name(context->node->handles, param + 1);
 	else if (!parse_handle(param, &handle))
 		log_line(context->node, service_handle(context),
@@ -62,7 +62,7 @@ static const char *
 command_reg(struct skynet_context *context, const char *param) {
 	if (param[0] == '\0')
 		return answer_handle(context, service_handle(context));
-	if (param[0] == '.')
+	if (param[0] == '.' && param[1] != '\0')
 		return handle_table_name(
 			context->node->handles, param + 1, service_handle(context));
 	log_line(context->node, service_handle(context),
@@ -88,7 +88,7 @@ command_name(struct skynet_context *context, const char *param) {
 	memcpy(name, param, size);
 	name[size] = '\0';
 	const char *result = NULL;
-	if (name[0] == '.')
+	if (name[0] == '.' && name[1] != '\0')
 		result = handle_table_name(context->node->handles, name + 1, handle);
 	else
 		log_line(context->node, service_handle(context),

@@ -69,7 +69,8 @@ void node_stop(struct skynet_node *node, int exit_code);
 void node_hangup(struct skynet_node *node);
 
 /// Goes on with an orderly stop. Timer thread (or the stepping thread) while the node is stopping.
-void node_stop_step(struct skynet_node *node, uint64_t now_ns);
+/// Returns true when the node has come to a later state.
+bool node_stop_step(struct skynet_node *node, uint64_t now_ns);
 
 /// Called with every service that is gone for good. Any thread.
 void node_service_ended(struct skynet_node *node);

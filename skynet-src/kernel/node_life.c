@@ -331,17 +331,18 @@ step_hooks(struct skynet_node *node, uint64_t now_ns) {
 		advance(node, NODE_FLUSHING);
 }
 
-void
+bool
 node_stop_step(struct skynet_node *node, uint64_t now_ns) {
 	int state = atomic_load_explicit(&node->state, memory_order_relaxed);
 	if (state != NODE_STOPPING && state != NODE_FLUSHING)
-		return;
+		return false;
 	if (node->stop_deadline_ns != 0 && now_ns >= node->stop_deadline_ns)
 		give_up(node);
 	else if (state == NODE_STOPPING)
 		step_hooks(node, now_ns);
 	else if (socket_server_flushed(node->runtime->sockets, node))
 		node_abort(node, 0, NULL);
+	return atomic_load_explicit(&node->state, memory_order_relaxed) != state;
 }
 
 const char *

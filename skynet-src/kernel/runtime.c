@@ -292,6 +292,8 @@ end_nodes(struct skynet_runtime *runtime) {
 	for (struct skynet_node *node = runtime->nodes; node != NULL; node = node->next)
 		node_abort(node, 0, NULL);
 	scheduler_drain(&runtime->scheduler);
+	for (struct skynet_node *node = runtime->nodes; node != NULL; node = node->next)
+		service_retire(node, atomic_load_explicit(&node->logger, memory_order_relaxed));
 	while (runtime->nodes != NULL) {
 		struct skynet_node *node = runtime->nodes;
 		runtime->nodes = node->next;
@@ -323,7 +325,7 @@ skynet_runtime_step(struct skynet_runtime *runtime, int wait_ms) {
 	struct worker *worker = &runtime->scheduler.workers[runtime->scheduler.worker_count];
 	size_t done = timeouts_expire(runtime);
 	for (struct skynet_node *node = runtime->nodes; node != NULL; node = node->next)
-		node_stop_step(node, clock_monotonic_ns(runtime->clock));
+		done += node_stop_step(node, clock_monotonic_ns(runtime->clock));
 	bool ready = run_queue_count(&worker->queue) != 0 ||
 		     run_queue_count(&runtime->scheduler.shared) != 0;
 	mutex_acquire(&runtime->poll_role);
