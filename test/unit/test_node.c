@@ -336,7 +336,7 @@ commands_survive_bad_parameters(void **state) {
 	static const char *const words[] = {"TIMEOUT", "REG", "QUERY", "NAME", "KILL", "LAUNCH",
 		"GETENV", "SETENV", "MONITOR", "STAT", "LOGON", "LOGOFF", "SIGNAL", "nonsense", ""};
 	static const char *const params[] = {"", " ", "x", ":", ":zz", ":0", ":123456789abcdef",
-		".", "a b", "\n", ": :", ".x :g"};
+		".", "a b", "\n", ": :"};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
 		if (strcmp(words[i], "KILL") != 0 && strcmp(words[i], "MONITOR") != 0)
 			skynet_command(context, words[i], NULL);
