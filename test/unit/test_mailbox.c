@@ -1,10 +1,11 @@
 /* Mailbox: order, scheduling, bounds and waiters, alone and with several producers. */
-#include <cmocka.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "data/mailbox.h"
 #include "skynet.h"

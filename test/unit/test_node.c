@@ -1,11 +1,12 @@
 /* A node without threads: stepped by hand, under a clock that the test moves. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "base/clock.h"
 #include "skynet.h"
@@ -335,8 +336,8 @@ commands_survive_bad_parameters(void **state) {
 	struct skynet_context *context = fixture->recorders[0].context;
 	static const char *const words[] = {"TIMEOUT", "REG", "QUERY", "NAME", "KILL", "LAUNCH",
 		"GETENV", "SETENV", "MONITOR", "STAT", "LOGON", "LOGOFF", "SIGNAL", "nonsense", ""};
-	static const char *const params[] = {"", " ", "x", ":", ":zz", ":0", ":123456789abcdef",
-		".", "a b", "\n", ": :"};
+	static const char *const params[] = {
+		"", " ", "x", ":", ":zz", ":0", ":123456789abcdef", ".", "a b", "\n", ": :"};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
 		if (strcmp(words[i], "KILL") != 0 && strcmp(words[i], "MONITOR") != 0)
 			skynet_command(context, words[i], NULL);

@@ -1,10 +1,11 @@
 /* Run queue: order, growth, stealing. */
-#include <cmocka.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "data/run_queue.h"
 
