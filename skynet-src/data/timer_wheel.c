@@ -205,6 +205,10 @@ timer_wheel_add(
 	struct timer_entry *entry = entry_at(wheel, index);
 	wheel->free_first = entry->next;
 	wheel->count++;
+	/* Free entries are scattered after a while; the next one can come while this one is used.
+	 */
+	if (entry->next != NONE)
+		__builtin_prefetch(entry_at(wheel, entry->next), 1);
 	entry->expire = expire_ms;
 	entry->payload = *payload;
 	link_entry(wheel, index, entry);
