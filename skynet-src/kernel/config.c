@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -105,11 +106,25 @@ text_append(struct text *text, const char *bytes, size_t size) {
 	text->size += size;
 }
 
+/* An included file must be a regular one: a pipe or a terminal could keep us waiting for ever. The
+ * config itself may be what the user likes, such as "<(command)" of a shell. */
 static int
-read_file(const char *path, struct text *text, struct skynet_error *error) {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+open_file(const char *path, bool included, struct skynet_error *error) {
+	struct stat info;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | (included ? O_NONBLOCK : 0));
 	if (fd < 0)
 		return error_set_errno(error, SKYNET_ECONFIG, errno, "cannot open '%s'", path);
+	if (!included || (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)))
+		return fd;
+	close(fd);
+	return error_set(error, SKYNET_ECONFIG, "'%s' is no regular file", path);
+}
+
+static int
+read_file(const char *path, bool included, struct text *text, struct skynet_error *error) {
+	int fd = open_file(path, included, error);
+	if (fd < 0)
+		return fd;
 	char chunk[8192];
 	int result = 0;
 	for (;;) {
@@ -212,7 +227,7 @@ static void
 compile_file(lua_State *L, const char *path, int index) {
 	struct skynet_error error;
 	struct text raw = {0}, text = {0};
-	int result = read_file(path, &raw, &error);
+	int result = read_file(path, index > 0, &raw, &error);
 	/* A file that cannot be read is reported where its include stands. */
 	luaL_where(L, result == 0 ? 0 : 1);
 	if (result == 0)

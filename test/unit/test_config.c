@@ -388,6 +388,8 @@ places_bad_values(void **state) {
 		{"a = 1\nb = undefined.field\n", ":2: attempt to index a nil value"},
 		{"print 'x'", ":1: attempt to call a nil value (global 'print')"},
 		{"include 'nowhere'", ":1: cannot open "},
+		{"include '/dev/zero'", ":1: '/dev/zero' is no regular file"},
+		{"include '/tmp'", ":1: '/tmp' is no regular file"},
 		{"include(nil)", ":1: bad argument #1 to 'include'"},
 		{"\x1bLua", ": attempt to load a binary chunk"},
 	};
