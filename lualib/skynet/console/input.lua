@@ -183,7 +183,7 @@ function input.http(self, first)
 	if not header then
 		return nil, err
 	end
-	local token = header.authorization and header.authorization:match "^[Bb]earer +(%S+)$"
+	local token = header.authorization and header.authorization:match "^[Bb]earer +(.+)$"
 	if method == "GET" then
 		return { command = (path:gsub("^/", ""):gsub("/", " ")), token = token }
 	end

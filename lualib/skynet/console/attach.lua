@@ -1,0 +1,52 @@
+---The command `debug` of the debug console: its lines go to another service until that lets go.
+local skynet = require "skynet"
+require "skynet.manager"
+
+local AGENT <const> = "debug_agent"
+
+---What ends a debug session.
+local LEAVE <const> = "cont"
+
+---Pass lines on until the session ends. The line that arrives after the end is the console's again.
+---@async
+---@param session skynet.console.session
+---@param agent integer
+---@param state { over: boolean }
+local function pass_lines(session, agent, state)
+	repeat
+		local line = session.reader:line()
+		if state.over then
+			if line then
+				session.reader:unread(line)
+			end
+			break
+		end
+		-- a client that has gone leaves the target running
+		line = line or LEAVE
+		skynet.send(agent, "lua", "cmd", line)
+	until line == LEAVE
+	state.reading = false
+	skynet.wakeup(state)
+end
+
+---Attach the console to a service; returns when the operator leaves it.
+---@async
+---@param session skynet.console.session
+---@param address integer
+return function(session, address)
+	local agent = skynet.newservice(AGENT)
+	local state = { over = false, reading = true }
+	skynet.fork(pass_lines, session, agent, state)
+	local ok, err = pcall(skynet.call, agent, "lua", "start", address, session.fd)
+	state.over = true
+	-- the agent leaves by itself after a session, and is of no use otherwise
+	pcall(skynet.kill, agent)
+	session.before_read = state.reading and function()
+		while state.reading do
+			skynet.wait(state)
+		end
+	end or nil
+	if not ok then
+		error(err, 0)
+	end
+end

@@ -1,0 +1,67 @@
+---The debug console with a password.
+-- config: console_password = "open sesame"
+local skynet = require "skynet"
+local socket = require "skynet.socket"
+local tap = require "tap"
+
+local port
+
+local function connect()
+	local fd = assert(socket.open("127.0.0.1", port))
+	socket.readline(fd)
+	return fd
+end
+
+local function ask(fd, line)
+	socket.write(fd, line .. "\n")
+	local first = socket.readline(fd)
+	if first and not first:find "^<" then
+		return first, socket.readline(fd)
+	end
+	return first
+end
+
+local function lets_in()
+	local fd = connect()
+	tap.is(ask(fd, "auth open sesame\r"), "<CMD OK>", "takes the password")
+	tap.is(ask(fd, "getenv harbor"), "harbor\t0", "runs commands afterwards")
+	socket.close(fd)
+	fd = connect()
+	local text, mark = ask(fd, "getenv harbor")
+	tap.is(text, "Password needed: auth PASSWORD", "runs nothing before")
+	tap.is(mark, "<CMD Error>", "marks it as an error")
+	tap.is(ask(fd, "auth open sesame"), "<CMD OK>", "takes the password at the second try")
+	socket.close(fd)
+end
+
+local function keeps_out()
+	local fd = connect()
+	tap.is(ask(fd, "auth wrong"), "Wrong password", "refuses a wrong password")
+	tap.is(ask(fd, "auth open"), "Wrong password", "refuses a part of the password")
+	tap.is(ask(fd, "auth"), "Password needed: auth PASSWORD", "refuses no password")
+	tap.is(socket.readline(fd), false, "closes after three attempts")
+	socket.close(fd)
+end
+
+local function http(header)
+	local fd = connect()
+	socket.write(fd, "GET /getenv/harbor HTTP/1.1\r\n" .. header .. "\r\n")
+	local all = socket.readall(fd)
+	socket.close(fd)
+	return all
+end
+
+local function guards_http()
+	tap.like(http "", "^Password needed", "refuses HTTP without a token")
+	tap.like(http "Authorization: Bearer wrong\r\n", "^Password needed", "refuses a wrong token")
+	tap.is(http "Authorization: Bearer open sesame\r\n", "harbor\t0\n<CMD OK>\n",
+		"takes the right one")
+end
+
+tap.run(function()
+	local console = skynet.newservice("debug_console", 0)
+	port = skynet.call(console, "debug", "INFO").port
+	lets_in()
+	keeps_out()
+	guards_http()
+end)
