@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/daemonize.h"
@@ -25,6 +26,8 @@
 #define SKYNET_VERSION "development"
 #endif
 
+#define BOOT_MS          30000 /* a daemon that boots longer than this counts as up */
+#define BOOT_STEP_MS     10
 #define EXIT_SIGNAL_BASE 128 /* plus the signal's number, as shells have it */
 
 struct options {
@@ -315,8 +318,35 @@ start_nodes(struct program *program, struct skynet_error *error) {
 	return result != 0 ? result : start_signal_thread(program, error);
 }
 
+static void
+sleep_ms(int milliseconds) {
+	struct timespec time = {
+		.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L};
+	nanosleep(&time, NULL);
+}
+
+/* A daemon is up when its boot is over, or takes so long that whoever started it is told to go. */
+static void
+report_boot(struct program *program) {
+	if (program->daemon.path == NULL)
+		return;
+	bool booting = true, failed = false;
+	for (int waited = 0; booting && waited < BOOT_MS; waited += BOOT_STEP_MS) {
+		booting = false;
+		for (int i = 0; i < program->node_count; i++) {
+			booting = booting || skynet_node_booting(program->nodes[i]);
+			failed = failed || skynet_node_exit_code(program->nodes[i]) != 0;
+		}
+		if (booting)
+			sleep_ms(BOOT_STEP_MS);
+	}
+	if (!failed)
+		daemonize_ready(&program->daemon);
+}
+
 static int
 wait_for_nodes(struct program *program) {
+	report_boot(program);
 	int status = skynet_runtime_wait(program->runtime);
 	stop_signal_thread(program);
 	for (int i = 0; i < program->node_count; i++) {
@@ -344,7 +374,6 @@ run_program(struct program *program, const struct options *options) {
 		complain(error.text);
 		return EXIT_FAILURE;
 	}
-	daemonize_ready(&program->daemon);
 	return wait_for_nodes(program);
 }
 
