@@ -28,8 +28,8 @@ struct skynet_socket_message {
 	char *buffer; /* NULL: text follows the struct, message size - sizeof(struct) bytes */
 };
 
-/// Binds and listens at once, but accepts only after skynet_socket_start. Port 0: any; it is told by
-/// CONNECT. "::" listens on IPv4 as well. Returns an id, or -1 when it cannot be had.
+/// Binds and listens at once, but accepts only after skynet_socket_start. Port 0: any; it is told
+/// by CONNECT. "::" listens on IPv4 as well. Returns an id, or -1 when it cannot be had.
 SKYNET_API int skynet_socket_listen(
 	struct skynet_context *context, const char *host, int port, int backlog);
 
@@ -68,7 +68,8 @@ SKYNET_API int skynet_socket_sendbuffer_lowpriority(
 SKYNET_API int skynet_socket_udp(struct skynet_context *context, const char *address, int port);
 
 /// A datagram socket with a default peer, of the family of that peer. Returns an id or -1.
-SKYNET_API int skynet_socket_udp_dial(struct skynet_context *context, const char *address, int port);
+SKYNET_API int skynet_socket_udp_dial(
+	struct skynet_context *context, const char *address, int port);
 
 /// A datagram socket bound to an address. Returns an id or -1.
 SKYNET_API int skynet_socket_udp_listen(
@@ -100,13 +101,13 @@ enum skynet_socket_policy {
 
 /// Bounds what may be queued on `id` to `limit` bytes; 0 removes the bound. The first send on an
 /// empty queue is always accepted. Returns 0, or -1 for a dead id.
-SKYNET_API int skynet_socket_limit(struct skynet_context *context, int id, int64_t limit,
-	enum skynet_socket_policy policy);
+SKYNET_API int skynet_socket_limit(
+	struct skynet_context *context, int id, int64_t limit, enum skynet_socket_policy policy);
 
 /// Finds a dead peer: probes after `idle_s` of silence each `interval_s`, gives up on data that was
 /// not acknowledged for `user_timeout_ms`. 0: leave as is. Returns 0, or -1 for a dead id.
-SKYNET_API int skynet_socket_keepalive(struct skynet_context *context, int id, int idle_s,
-	int interval_s, int user_timeout_ms);
+SKYNET_API int skynet_socket_keepalive(
+	struct skynet_context *context, int id, int idle_s, int interval_s, int user_timeout_ms);
 
 /// Tells with FILE when the file at `path` is written, replaced, made or removed. Returns an id,
 /// ended by skynet_socket_close, or -1 when its folder cannot be watched.
@@ -142,8 +143,8 @@ skynet_socket_send_lowpriority(struct skynet_context *context, int id, const voi
 }
 
 static inline int
-skynet_socket_udp_send(struct skynet_context *context, int id, const char *address,
-	const void *buffer, int sz) {
+skynet_socket_udp_send(
+	struct skynet_context *context, int id, const char *address, const void *buffer, int sz) {
 	struct socket_sendbuffer item = skynet_socket_buffer(id, buffer, sz);
 	return skynet_socket_udp_sendbuffer(context, address, &item);
 }

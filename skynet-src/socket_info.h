@@ -25,7 +25,8 @@ struct socket_info {
 	uint8_t reading;  /* asks for input */
 	uint8_t writing;  /* waits until it can write */
 	char name[128];   /* peer, or what a listener is bound to; "" when unknown */
-	uint64_t dropped; /* sends refused at the buffer limit, and datagrams that could not be sent */
+	uint64_t dropped; /* sends refused at the buffer limit, and datagrams that could not be sent
+			   */
 	struct socket_info *next;
 };
 

@@ -1,15 +1,16 @@
-/* All sockets of a process: ids, events, send queues. Knows no services: an owner is an opaque value
- * that comes back with each event.
+/* All sockets of a process: ids, events, send queues. Knows no services: an owner is an opaque
+ * value that comes back with each event.
  *
  * One thread at a time holds the poll role and calls socket_server_poll; it alone reads, accepts,
- * closes descriptors and delivers events. Everything else may be called from any thread: sends write
- * to the descriptor directly while nothing is queued, the rest travels to the poller as requests.
- * No lock is held while an event is delivered, so a handler may call anything here but
+ * closes descriptors and delivers events. Everything else may be called from any thread: sends
+ * write to the descriptor directly while nothing is queued, the rest travels to the poller as
+ * requests. No lock is held while an event is delivered, so a handler may call anything here but
  * socket_server_poll and socket_server_destroy.
  */
 #ifndef SKYNET_SOCKET_SERVER_H
 #define SKYNET_SOCKET_SERVER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,7 +46,7 @@ struct socket_event {
 	int id;
 	int ud; /* size for DATA and UDP */
 	struct socket_owner owner;
-	char *data;  /* DATA and UDP: given, skynet_free. Others: `size` bytes of text, borrowed */
+	char *data; /* DATA and UDP: given, skynet_free. Others: `size` bytes of text, borrowed */
 	size_t size;
 	const void *udp_address; /* inside `data`, behind the datagram */
 	int udp_address_size;    /* 7 or 19; 0 unless UDP */
@@ -61,10 +62,10 @@ enum socket_limit_policy {
 
 /* Zeroed is a valid config. */
 struct socket_server_config {
-	const struct clock *clock;  /* NULL: the system's. Borrowed until destroy */
-	int64_t buffer_limit;       /* bytes queued per socket, 0: no limit */
+	const struct clock *clock; /* NULL: the system's. Borrowed until destroy */
+	int64_t buffer_limit;      /* bytes queued per socket, 0: no limit */
 	enum socket_limit_policy buffer_policy;
-	int linger_ms;              /* a closed socket whose peer takes nothing is given up; 0: 60 s */
+	int linger_ms; /* a closed socket whose peer takes nothing is given up; 0: 60 s */
 	/* Name resolution, for tests; NULL: getaddrinfo and freeaddrinfo. */
 	int (*resolve)(const char *host, const char *port, const struct addrinfo *hints,
 		struct addrinfo **result);
@@ -77,10 +78,10 @@ struct socket_server_config {
 #define SOCKET_BATCH_SIZE 16
 
 struct socket_batch {
-	int count;                        /* of ids */
-	int pending;                      /* of them, with frames that wait for the flush */
-	int ids[SOCKET_BATCH_SIZE];
-	bool waiting[SOCKET_BATCH_SIZE];
+	int count;                               /* of ids; owner */
+	int pending;                             /* entries of waiting that are not 0; owner */
+	int ids[SOCKET_BATCH_SIZE];              /* owner */
+	_Atomic(int) waiting[SOCKET_BATCH_SIZE]; /* ids with frames that wait for the flush */
 };
 
 /// Raises the soft descriptor limit to the hard one and opens what is needed to poll.
@@ -96,15 +97,16 @@ void socket_server_destroy(struct socket_server *server);
 int socket_server_poll(
 	struct socket_server *server, int timeout_ms, socket_event_fn deliver, void *ud);
 
-/// Makes a blocked poll return, or the next one not block. Any thread. Costs a system call only when
-/// the poller is blocked.
+/// Makes a blocked poll return, or the next one not block. Any thread. Costs a system call only
+/// when the poller is blocked.
 void socket_server_wake(struct socket_server *server);
 
 /// As skynet_socket_listen. `error` may be NULL. Returns an id or -1. Resolves names in the caller.
 int socket_server_listen(struct socket_server *server, struct socket_owner owner, const char *host,
 	int port, int backlog, struct skynet_error *error);
 
-/// Returns an id. The outcome is a CONNECT or ERROR event; names are resolved on a thread of its own.
+/// Returns an id. The outcome is a CONNECT or ERROR event; names are resolved on a thread of its
+/// own.
 int socket_server_connect(
 	struct socket_server *server, struct socket_owner owner, const char *host, int port);
 
@@ -114,7 +116,7 @@ int socket_server_bind(struct socket_server *server, struct socket_owner owner, 
 /// Starts, resumes or transfers `id` to `owner`, who gets CONNECT, or ERROR when it cannot be.
 void socket_server_start(struct socket_server *server, struct socket_owner owner, int id);
 
-/// No read begins after this returns, until started again.
+/// Stops reading: at most the read that is going on is still delivered, until started again.
 void socket_server_pause(struct socket_server *server, int id);
 
 /// Sends CLOSE at once and closes when all that is queued has left.
@@ -134,9 +136,9 @@ int socket_server_keepalive(
 int socket_server_limit(
 	struct socket_server *server, int id, int64_t limit, enum socket_limit_policy policy);
 
-/// Sends with high or low priority; the buffer is treated as socket_buffer.h says. `batch` is that of
-/// the calling thread, or NULL: then everything leaves at once.
-/// Returns 0, or -1 when the id is dead, closing, broken for writing or at its limit.
+/// Sends with high or low priority; the buffer is treated as socket_buffer.h says. `batch` is that
+/// of the calling thread, or NULL: then everything leaves at once. Returns 0, or -1 when the id is
+/// dead, closing, broken for writing or at its limit.
 int socket_server_send(struct socket_server *server, struct socket_batch *batch,
 	const struct socket_sendbuffer *buffer);
 int socket_server_send_low(struct socket_server *server, struct socket_batch *batch,
@@ -144,6 +146,9 @@ int socket_server_send_low(struct socket_server *server, struct socket_batch *ba
 
 /// Sends what `batch` holds back. The worker calls it at the end of each turn.
 void socket_server_flush_thread(struct socket_server *server, struct socket_batch *batch);
+
+/// Sends what the batch of another thread holds back, whose turn takes long. Any thread.
+void socket_server_flush_stuck(struct socket_server *server, const struct socket_batch *batch);
 
 /// As skynet_socket_udp. Returns an id or -1. Resolves names in the caller.
 int socket_server_udp(struct socket_server *server, struct socket_owner owner, const char *host,
@@ -157,10 +162,10 @@ int socket_server_udp_dial(struct socket_server *server, struct socket_owner own
 int socket_server_udp_connect(struct socket_server *server, int id, const char *host, int port,
 	struct skynet_error *error);
 
-/// Sends a datagram to a binary address, 7 or 19 bytes by its first byte. Returns 0, or -1 for a dead
-/// id or an address that is not of this socket's family.
-int socket_server_udp_send(struct socket_server *server, const void *address,
-	const struct socket_sendbuffer *buffer);
+/// Sends a datagram to a binary address, 7 or 19 bytes by its first byte. Returns 0, or -1 for a
+/// dead id or an address that is not of this socket's family.
+int socket_server_udp_send(
+	struct socket_server *server, const void *address, const struct socket_sendbuffer *buffer);
 
 /// Watches a file. Returns an id or -1 with `error`.
 int socket_server_watch(struct socket_server *server, struct socket_owner owner, const char *path,

@@ -1,0 +1,139 @@
+/* Inside of the socket server, shared by its files: socket_server.c (life, poll, requests),
+ * socket_open.c (descriptors are made and dialled), socket_read.c (events that come in),
+ * socket_send.c (what goes out), socket_option.c (options, statistics). "Poller" is the thread that
+ * holds the poll role.
+ */
+#ifndef SKYNET_SOCKET_CORE_H
+#define SKYNET_SOCKET_CORE_H
+
+#include "io/resolver.h"
+#include "io/socket_poll.h"
+#include "io/socket_request.h"
+#include "io/socket_server.h"
+#include "io/socket_table.h"
+
+#define SOCKET_SCRATCH_SIZE ((size_t)65536) /* a datagram at its largest fits */
+
+struct socket_server {
+	struct socket_poll poll;
+	struct socket_table table;
+	struct socket_request_queue requests;
+	struct resolver *resolver;
+	struct resolver_config resolver_config;
+	const struct clock *clock;
+	struct clock system_clock;
+	uint64_t start_ns;
+	int64_t buffer_limit;
+	uint8_t buffer_policy;
+	uint64_t linger_ns;
+	_Atomic(const struct socket_object_interface *) object_interface;
+
+	atomic_bool sleeping; /* the poller blocks, or is about to: wake it */
+	atomic_bool woken;    /* the next poll shall not block */
+
+	/* The poller alone. */
+	socket_event_fn deliver;
+	void *deliver_ud;
+	int delivered;
+	int reserve_fd;             /* given up for a moment when descriptors run out; -1: none */
+	struct socket_entry *timed; /* sockets with a deadline */
+	uint64_t next_deadline_ns;  /* smallest of them, UINT64_MAX: none */
+	char *spare;                /* a block of spare_size bytes for the next large read */
+	size_t spare_size;
+	char *scratch;
+};
+
+/* ---- socket_server.c ---- */
+
+/// Centiseconds since the server was created. Any thread.
+uint64_t socket_now_cs(const struct socket_server *server);
+
+/// Hands a request to the poller and wakes it. Takes `request`. Any thread.
+void socket_request_post(struct socket_server *server, struct socket_request *request);
+
+/// As above, with a request that has nothing but an id.
+void socket_request_post_simple(
+	struct socket_server *server, enum socket_request_type type, int id);
+
+/// Delivers an event of `entry` that has text (may be NULL) and no data. Poller, no lock held.
+void socket_event_text(struct socket_server *server, const struct socket_entry *entry, int type,
+	int ud, const char *text);
+void socket_event_send(struct socket_server *server, const struct socket_event *event);
+
+/// Sets what the system is asked about the descriptor. Lock held. Returns 0 or -1 with errno.
+int socket_set_interest(struct socket_server *server, struct socket_entry *entry, int interest);
+
+/// What a socket wants by its state, `reading` and queue. Lock held.
+int socket_update_interest(struct socket_server *server, struct socket_entry *entry);
+
+/// Stops reading. Lock held; any thread.
+void socket_pause(struct socket_server *server, struct socket_entry *entry);
+
+/// Closes the descriptor and ends the id. Poller, no lock held.
+void socket_destroy(struct socket_server *server, struct socket_entry *entry);
+
+/// ERROR event, unless its owner has closed it, and the end of the socket. Poller, no lock held.
+void socket_fail(struct socket_server *server, struct socket_entry *entry, const char *text);
+
+/// CLOSE event unless it was there. Poller, no lock held.
+void socket_tell_close(struct socket_server *server, struct socket_entry *entry);
+
+/// Calls socket_timeout for `entry` after `delay_ns`. Poller.
+void socket_set_deadline(
+	struct socket_server *server, struct socket_entry *entry, uint64_t delay_ns);
+
+static inline int
+socket_entry_id(const struct socket_entry *entry) {
+	/* The id of an entry that the caller holds does not change. */
+	return atomic_load_explicit(&entry->id, memory_order_relaxed);
+}
+
+static inline enum socket_state
+socket_entry_state(const struct socket_entry *entry) {
+	return (enum socket_state)atomic_load_explicit(&entry->state, memory_order_relaxed);
+}
+
+static inline void
+socket_entry_set_state(struct socket_entry *entry, enum socket_state state) {
+	atomic_store_explicit(&entry->state, (uint8_t)state, memory_order_relaxed);
+}
+
+static inline bool
+socket_is_stream(const struct socket_entry *entry) {
+	return entry->kind == SOCKET_KIND_STREAM || entry->kind == SOCKET_KIND_BORROWED;
+}
+
+/* ---- socket_open.c ---- */
+
+/// Dials the next address of the list, reports failure when none is left. Poller.
+void socket_dial(struct socket_server *server, struct socket_entry *entry);
+
+/// The connection being made is writable or broken: finishes it or dials on. Poller.
+void socket_dialled(struct socket_server *server, struct socket_entry *entry);
+
+/// Puts the options that were asked for into effect. Lock held.
+void socket_apply_options(struct socket_entry *entry);
+
+/// Non-blocking and close-on-exec. Returns 0 or -1 with errno.
+int socket_prepare_fd(int fd);
+
+/// A socket that is both already. Returns a descriptor or -1 with errno.
+int socket_open_fd(int family, int type);
+
+/* ---- socket_read.c ---- */
+
+/// Reads once and delivers. Poller, no lock held.
+void socket_readable(struct socket_server *server, struct socket_entry *entry);
+
+/// Error or hang-up on a socket of which nothing else was asked. Poller.
+void socket_hung_up(struct socket_server *server, struct socket_entry *entry);
+
+/* ---- socket_send.c ---- */
+
+/// Sends what is queued, at the poller's: tells drained queues and errors. No lock held.
+void socket_writable(struct socket_server *server, struct socket_entry *entry);
+
+/// Drops what is queued. Lock held.
+void socket_clear_queue(struct socket_entry *entry);
+
+#endif

@@ -1,0 +1,320 @@
+/* What comes in: connections, bytes, datagrams, file changes, ends and errors. The poller only.
+ *
+ * Small reads go through a scratch block into one of their exact size. A stream that fills the
+ * scratch is read straight into blocks of up to READ_SIZE_MAX, which become the messages.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/file_watch.h"
+#include "io/socket_core.h"
+#include "skynet_malloc.h"
+
+#define READ_SIZE_MAX ((size_t)262144)
+#define ACCEPT_ROUND  64                   /* connections taken before others have their turn */
+#define SHED_ROUND    256                  /* connections refused at once */
+#define SHED_PAUSE_NS ((uint64_t)50000000) /* then the listener rests */
+
+/* ---- connections ---- */
+
+static int
+accept_fd(int listener, struct socket_address *peer) {
+	peer->size = sizeof(peer->u);
+	memset(&peer->u, 0, sizeof(peer->u));
+#ifdef SOCK_NONBLOCK
+	return accept4(listener, &peer->u.any, &peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+	int fd = accept(listener, &peer->u.any, &peer->size);
+	if (fd >= 0 && socket_prepare_fd(fd) < 0) {
+		int failed = errno;
+		close(fd);
+		errno = failed;
+		return -1;
+	}
+	return fd;
+#endif
+}
+
+static void
+accepted(struct socket_server *server, struct socket_entry *listener, int fd,
+	const struct socket_address *peer) {
+	struct socket_entry *entry = socket_table_reserve(&server->table);
+	int id = socket_entry_id(entry);
+	mutex_acquire(&listener->lock);
+	bool nodelay = listener->nodelay;
+	int idle_s = listener->idle_s, interval_s = listener->interval_s;
+	int user_timeout_ms = listener->user_timeout_ms;
+	int64_t limit = listener->limit;
+	uint8_t policy = listener->policy;
+	mutex_release(&listener->lock);
+
+	mutex_acquire(&entry->lock);
+	entry->owner = listener->owner;
+	entry->fd = fd;
+	entry->local = listener->local;
+	entry->limit = limit;
+	entry->policy = policy;
+	entry->nodelay = nodelay;
+	entry->idle_s = idle_s;
+	entry->interval_s = interval_s;
+	entry->user_timeout_ms = user_timeout_ms;
+	if (listener->local) /* clients are nameless */
+		memcpy(entry->name, listener->name, sizeof(entry->name));
+	else
+		socket_address_print(peer, entry->name, sizeof(entry->name));
+	socket_apply_options(entry);
+	socket_entry_set_state(entry, SOCKET_STATE_WAITING);
+	int failed = socket_update_interest(server, entry) < 0 ? errno : 0;
+	mutex_release(&entry->lock);
+	atomic_fetch_add_explicit(&listener->read_count, 1, memory_order_relaxed);
+	atomic_store_explicit(&listener->read_time_cs, socket_now_cs(server), memory_order_relaxed);
+	if (failed) {
+		socket_event_text(server, listener, SOCKET_EVENT_ERROR, 0, strerror(failed));
+		socket_destroy(server, entry);
+		return;
+	}
+	socket_event_text(server, listener, SOCKET_EVENT_ACCEPT, id, entry->name);
+}
+
+/* No descriptors are left. What knocks is taken with the reserve and refused, so that clients learn
+ * and the listener does not stay readable; then it rests a little. */
+static void
+shed(struct socket_server *server, struct socket_entry *listener, int failed) {
+	struct socket_address peer;
+	int shed_count = 0;
+	bool empty = false;
+	while (server->reserve_fd >= 0 && shed_count < SHED_ROUND && !empty) {
+		close(server->reserve_fd);
+		int fd = accept_fd(listener->fd, &peer);
+		empty = fd < 0;
+		if (fd >= 0) {
+			close(fd);
+			shed_count++;
+		}
+		server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	}
+	if (server->reserve_fd < 0)
+		server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	atomic_fetch_add_explicit(&listener->dropped, (uint64_t)shed_count, memory_order_relaxed);
+	mutex_acquire(&listener->lock);
+	socket_set_interest(server, listener, 0);
+	mutex_release(&listener->lock);
+	socket_set_deadline(server, listener, SHED_PAUSE_NS);
+	socket_event_text(server, listener, SOCKET_EVENT_ERROR, 0, strerror(failed));
+}
+
+static void
+accept_ready(struct socket_server *server, struct socket_entry *listener) {
+	struct socket_address peer;
+	for (int i = 0; i < ACCEPT_ROUND; i++) {
+		int fd = accept_fd(listener->fd, &peer);
+		if (fd >= 0) {
+			accepted(server, listener, fd, &peer);
+			continue;
+		}
+		switch (errno) {
+		case EMFILE:
+		case ENFILE:
+		case ENOBUFS:
+		case ENOMEM:
+			shed(server, listener, errno);
+			return;
+		case EINTR:
+		case ECONNABORTED:
+		case EPROTO:
+			continue; /* that client has gone; there may be others */
+		default:
+			return;
+		}
+	}
+}
+
+/* ---- streams ---- */
+
+static ssize_t
+read_bytes(const struct socket_entry *entry, char *block, size_t size) {
+	ssize_t n;
+	do {
+		if (entry->kind == SOCKET_KIND_BORROWED)
+			n = read(entry->fd, block, size);
+		else
+			n = recv(entry->fd, block, size, 0);
+	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static char *
+exact_copy(const char *data, size_t size) {
+	char *block = skynet_malloc(size);
+	memcpy(block, data, size);
+	return block;
+}
+
+/* Reads through the scratch. A read that fills it makes the next one large. */
+static ssize_t
+read_small(struct socket_server *server, struct socket_entry *entry, char **data) {
+	ssize_t n = read_bytes(entry, server->scratch, SOCKET_SCRATCH_SIZE);
+	if (n <= 0)
+		return n;
+	*data = exact_copy(server->scratch, (size_t)n);
+	if ((size_t)n == SOCKET_SCRATCH_SIZE)
+		entry->read_size = SOCKET_SCRATCH_SIZE * 2;
+	return n;
+}
+
+/* Reads into a block that is given away when more than half of it is used, else kept for next time.
+ */
+static ssize_t
+read_large(struct socket_server *server, struct socket_entry *entry, char **data) {
+	size_t size = entry->read_size;
+	if (server->spare_size < size) {
+		skynet_free(server->spare);
+		server->spare = skynet_malloc(size);
+		server->spare_size = size;
+	}
+	ssize_t n = read_bytes(entry, server->spare, server->spare_size);
+	if (n <= 0)
+		return n;
+	if ((size_t)n > server->spare_size / 2) {
+		*data = server->spare;
+		server->spare = NULL;
+		if ((size_t)n == server->spare_size && size < READ_SIZE_MAX)
+			entry->read_size = size * 2;
+		server->spare_size = 0;
+		return n;
+	}
+	*data = exact_copy(server->spare, (size_t)n);
+	if ((size_t)n < size / 4)
+		entry->read_size = size / 2 > SOCKET_SCRATCH_SIZE ? size / 2 : 0;
+	return n;
+}
+
+/* The peer has ended its direction. */
+static void
+stream_ended(struct socket_server *server, struct socket_entry *entry) {
+	bool over = socket_entry_state(entry) == SOCKET_STATE_HALF_WRITE;
+	if (!over) {
+		mutex_acquire(&entry->lock);
+		socket_entry_set_state(entry, SOCKET_STATE_HALF_READ);
+		atomic_store_explicit(&entry->reading, false, memory_order_relaxed);
+		socket_update_interest(server, entry);
+		mutex_release(&entry->lock);
+	}
+	socket_tell_close(server, entry);
+	if (over)
+		socket_destroy(server, entry);
+}
+
+static void
+count_read(struct socket_server *server, struct socket_entry *entry, size_t size) {
+	uint64_t before = atomic_load_explicit(&entry->read_count, memory_order_relaxed);
+	atomic_store_explicit(&entry->read_count, before + size, memory_order_relaxed);
+	atomic_store_explicit(&entry->read_time_cs, socket_now_cs(server), memory_order_relaxed);
+}
+
+static void
+deliver_data(struct socket_server *server, struct socket_entry *entry, struct socket_event *event) {
+	count_read(server, entry, (size_t)event->ud);
+	event->id = socket_entry_id(entry);
+	event->owner = entry->owner;
+	event->size = (size_t)event->ud;
+	/* The flag may be set at any moment; nothing else hangs on it. */
+	if (atomic_load_explicit(&entry->muted, memory_order_relaxed) || event->owner.node == NULL)
+		skynet_free(event->data);
+	else
+		socket_event_send(server, event);
+}
+
+static void
+stream_ready(struct socket_server *server, struct socket_entry *entry) {
+	char *data = NULL;
+	/* Pairs with nothing: the flag alone matters, and a pause a moment later comes too late. */
+	if (!atomic_load_explicit(&entry->reading, memory_order_relaxed))
+		return;
+	ssize_t n = entry->read_size == 0 ? read_small(server, entry, &data)
+					  : read_large(server, entry, &data);
+	if (n > 0) {
+		struct socket_event event = {.type = SOCKET_EVENT_DATA, .ud = (int)n, .data = data};
+		deliver_data(server, entry, &event);
+	} else if (n == 0)
+		stream_ended(server, entry);
+	else if (errno != EAGAIN && errno != EWOULDBLOCK)
+		socket_fail(server, entry, strerror(errno));
+}
+
+/* ---- datagrams ---- */
+
+static void
+datagram_ready(struct socket_server *server, struct socket_entry *entry) {
+	struct socket_address from;
+	from.size = sizeof(from.u);
+	memset(&from.u, 0, sizeof(from.u));
+	if (!atomic_load_explicit(&entry->reading, memory_order_relaxed))
+		return; /* as in stream_ready */
+	ssize_t n = recvfrom(
+		entry->fd, server->scratch, SOCKET_SCRATCH_SIZE, 0, &from.u.any, &from.size);
+	/* An error here is what became of a datagram sent earlier; the socket itself is well. */
+	if (n < 0)
+		return;
+	char blob[SOCKET_ADDRESS_BLOB_SIZE];
+	int blob_size = socket_address_pack(&from, blob);
+	if (blob_size == 0)
+		return;
+	char *data = skynet_malloc((size_t)n + (size_t)blob_size);
+	memcpy(data, server->scratch, (size_t)n);
+	memcpy(data + n, blob, (size_t)blob_size);
+	struct socket_event event = {
+		.type = SOCKET_EVENT_UDP,
+		.ud = (int)n,
+		.data = data,
+		.udp_address = data + n,
+		.udp_address_size = blob_size,
+	};
+	deliver_data(server, entry, &event);
+}
+
+/* ---- all ---- */
+
+static void
+file_ready(struct socket_server *server, struct socket_entry *entry) {
+	if (file_watch_changed(entry->fd, entry->path))
+		socket_event_text(server, entry, SOCKET_EVENT_FILE, 0, entry->path);
+}
+
+void
+socket_readable(struct socket_server *server, struct socket_entry *entry) {
+	switch (entry->kind) {
+	case SOCKET_KIND_LISTENER:
+		accept_ready(server, entry);
+		break;
+	case SOCKET_KIND_DATAGRAM:
+		datagram_ready(server, entry);
+		break;
+	case SOCKET_KIND_FILE:
+		file_ready(server, entry);
+		break;
+	default:
+		stream_ready(server, entry);
+		break;
+	}
+}
+
+void
+socket_hung_up(struct socket_server *server, struct socket_entry *entry) {
+	int failed = 0;
+	socklen_t size = sizeof(failed);
+	enum socket_state state = socket_entry_state(entry);
+	bool idle = state == SOCKET_STATE_WAITING || state == SOCKET_STATE_HALF_READ;
+	if (idle && getsockopt(entry->fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 &&
+		failed != 0) {
+		socket_fail(server, entry, strerror(failed));
+		return;
+	}
+	mutex_acquire(&entry->lock);
+	entry->hung_up = true;
+	socket_set_interest(server, entry, 0);
+	mutex_release(&entry->lock);
+}

@@ -1,0 +1,396 @@
+/* What goes out. A send writes to the descriptor in the calling thread while nothing is queued; the
+ * rest is queued and leaves when the system has room, or when the sender's turn ends.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "io/socket_core.h"
+
+#define VECTORS_MAX    64
+#define WARNING_SIZE   ((size_t)1 << 20) /* first threshold of a growing queue */
+#define BATCH_SIZE_MAX ((size_t)65536)   /* queued in a turn before it leaves early */
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+/* ---- writing ---- */
+
+static ssize_t
+write_vectors(const struct socket_entry *entry, struct iovec *vectors, int count) {
+	ssize_t n;
+	struct msghdr message = {.msg_iov = vectors, .msg_iovlen = (size_t)count};
+	do {
+		if (entry->kind == SOCKET_KIND_BORROWED)
+			n = writev(entry->fd, vectors, count);
+		else if (count == 1)
+			n = send(entry->fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
+		else
+			n = sendmsg(entry->fd, &message, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static void
+count_written(struct socket_server *server, struct socket_entry *entry, size_t size) {
+	uint64_t before = atomic_load_explicit(&entry->write_count, memory_order_relaxed);
+	atomic_store_explicit(&entry->write_count, before + size, memory_order_relaxed);
+	atomic_store_explicit(&entry->write_time_cs, socket_now_cs(server), memory_order_relaxed);
+}
+
+static void
+count_queued(struct socket_entry *entry) {
+	atomic_store_explicit(&entry->queued, entry->queue.size, memory_order_relaxed);
+}
+
+void
+socket_clear_queue(struct socket_entry *entry) {
+	send_queue_clear(&entry->queue);
+	count_queued(entry);
+}
+
+/* Writes until the queue is empty or the system is full. Errors are left for the poller to tell. */
+static void
+flush_stream(struct socket_server *server, struct socket_entry *entry) {
+	struct iovec vectors[VECTORS_MAX];
+	bool more = true;
+	while (more && entry->queue.size > 0 && entry->write_error == 0) {
+		int count = send_queue_gather(&entry->queue, vectors, VECTORS_MAX);
+		size_t offered = 0;
+		for (int i = 0; i < count; i++)
+			offered += vectors[i].iov_len;
+		ssize_t n = write_vectors(entry, vectors, count);
+		if (n < 0) {
+			if (errno != EAGAIN && errno != EWOULDBLOCK)
+				entry->write_error = errno;
+			break;
+		}
+		count_written(server, entry, (size_t)n);
+		send_queue_consume(&entry->queue, (size_t)n);
+		more = (size_t)n == offered;
+	}
+	count_queued(entry);
+}
+
+/* Returns false when the system is full. A datagram that cannot be sent is counted and forgotten.
+ */
+static bool
+send_datagram(struct socket_server *server, struct socket_entry *entry, const struct iovec *vector,
+	const void *address, size_t address_size) {
+	struct socket_address to = {.size = 0};
+	if (address != NULL && address_size > 0)
+		socket_address_unpack(&to, address);
+	ssize_t n;
+	do
+		n = sendto(entry->fd, vector->iov_base, vector->iov_len, MSG_NOSIGNAL,
+			to.size > 0 ? &to.u.any : NULL, to.size);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		count_written(server, entry, (size_t)n);
+	else if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return false;
+	else
+		atomic_fetch_add_explicit(&entry->dropped, 1, memory_order_relaxed);
+	return true;
+}
+
+static void
+flush_datagrams(struct socket_server *server, struct socket_entry *entry) {
+	struct iovec vector;
+	const void *address;
+	size_t address_size;
+	while (send_queue_first(&entry->queue, &vector, &address, &address_size) &&
+		send_datagram(server, entry, &vector, address, address_size))
+		send_queue_drop_first(&entry->queue);
+	count_queued(entry);
+}
+
+/* ---- the poller's side ---- */
+
+/* Writing is over. Reading goes on until the peer ends it, if it has not. */
+static void
+write_failed(struct socket_server *server, struct socket_entry *entry, int failed) {
+	bool over = entry->closing || socket_entry_state(entry) == SOCKET_STATE_HALF_READ;
+	if (over) {
+		socket_fail(server, entry, strerror(failed));
+		return;
+	}
+	mutex_acquire(&entry->lock);
+	entry->write_error = 0;
+	socket_clear_queue(entry);
+	socket_entry_set_state(entry, SOCKET_STATE_HALF_WRITE);
+	socket_update_interest(server, entry);
+	mutex_release(&entry->lock);
+	socket_event_text(server, entry, SOCKET_EVENT_ERROR, 0, strerror(failed));
+}
+
+void
+socket_writable(struct socket_server *server, struct socket_entry *entry) {
+	mutex_acquire(&entry->lock);
+	if (entry->kind == SOCKET_KIND_DATAGRAM)
+		flush_datagrams(server, entry);
+	else
+		flush_stream(server, entry);
+	bool drained = entry->queue.size == 0;
+	bool relieved = drained && entry->warning > 0;
+	int failed = entry->write_error;
+	if (drained)
+		entry->warning = 0;
+	if (failed == 0)
+		socket_update_interest(server, entry);
+	mutex_release(&entry->lock);
+	if (failed) {
+		write_failed(server, entry, failed);
+		return;
+	}
+	if (drained && entry->closing) {
+		socket_destroy(server, entry);
+		return;
+	}
+	if (relieved)
+		socket_event_text(server, entry, SOCKET_EVENT_WARNING, 0, NULL);
+}
+
+/* ---- the sender's side ---- */
+
+static void
+post_warning(struct socket_server *server, struct socket_entry *entry, size_t size) {
+	struct socket_request *request =
+		socket_request_create(SOCKET_REQUEST_WARNING, socket_entry_id(entry));
+	request->size = size;
+	socket_request_post(server, request);
+}
+
+/* Tells the owner when the queue has passed the next threshold. Lock held. */
+static void
+check_threshold(struct socket_server *server, struct socket_entry *entry) {
+	size_t next = entry->warning == 0 ? WARNING_SIZE : entry->warning * 2;
+	if (entry->queue.size < next)
+		return;
+	while (next <= entry->queue.size / 2)
+		next *= 2;
+	entry->warning = next;
+	post_warning(server, entry, entry->queue.size);
+}
+
+/* True when `size` more bytes may be queued. Lock held. */
+static bool
+has_room(struct socket_server *server, struct socket_entry *entry, size_t size) {
+	if (entry->limit <= 0 || entry->queue.size == 0)
+		return true;
+	size_t limit = (size_t)entry->limit;
+	if (size <= limit && entry->queue.size <= limit - size)
+		return true;
+	atomic_fetch_add_explicit(&entry->dropped, 1, memory_order_relaxed);
+	if (entry->policy == SOCKET_LIMIT_CLOSE)
+		socket_request_post_simple(server, SOCKET_REQUEST_OVERFLOW, socket_entry_id(entry));
+	return false;
+}
+
+/* Writes what it can. Returns how much, all of it when the rest need not be kept. Lock held. */
+static size_t
+write_direct(
+	struct socket_server *server, struct socket_entry *entry, const struct send_bytes *bytes) {
+	struct iovec vector = {.iov_base = (void *)(size_t)bytes->data, .iov_len = bytes->size};
+	ssize_t n = write_vectors(entry, &vector, 1);
+	if (n > 0) {
+		count_written(server, entry, (size_t)n);
+		return (size_t)n;
+	}
+	/* The poller meets the error again, or finds this one, and tells it. */
+	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+		entry->write_error = errno;
+	return 0;
+}
+
+/* Remembers that this turn has written to the socket. Returns its place, -1 when there is no room;
+ * `*known` when it was there before. */
+static int
+batch_place(struct socket_batch *batch, int id, bool *known) {
+	*known = false;
+	for (int i = batch->count - 1; i >= 0; i--) {
+		if (batch->ids[i] == id) {
+			*known = true;
+			return i;
+		}
+	}
+	if (batch->count == SOCKET_BATCH_SIZE)
+		return -1;
+	batch->ids[batch->count] = id;
+	return batch->count++;
+}
+
+/* Queued, but left for the end of the turn. Returns false when it should leave now. Lock held. */
+static bool
+hold_back(struct socket_batch *batch, const struct socket_entry *entry, int place) {
+	if (entry->queue.size >= BATCH_SIZE_MAX)
+		return false;
+	if (atomic_load_explicit(&batch->waiting[place], memory_order_relaxed) == 0) {
+		/* Read by socket_server_flush_stuck, which only needs the value. */
+		atomic_store_explicit(
+			&batch->waiting[place], batch->ids[place], memory_order_relaxed);
+		batch->pending++;
+	}
+	return true;
+}
+
+/* Puts bytes on their way: written, held back or queued. Lock held. Takes `bytes`. */
+static int
+send_stream(struct socket_server *server, struct socket_batch *batch, struct socket_entry *entry,
+	struct send_bytes *bytes, bool low) {
+	enum socket_state state = socket_entry_state(entry);
+	bool ready = state == SOCKET_STATE_OPEN || state == SOCKET_STATE_HALF_READ;
+	size_t before = entry->queue.size, offset = 0;
+	int place = -1;
+	bool again = false;
+	if (ready && batch != NULL)
+		place = batch_place(batch, socket_entry_id(entry), &again);
+	if (!has_room(server, entry, bytes->size))
+		return -1;
+	if (ready && before == 0 && !again && entry->write_error == 0)
+		offset = write_direct(server, entry, bytes);
+	if (offset == bytes->size)
+		return 0;
+	/* What is partly out must be finished before anything else. */
+	send_queue_push(&entry->queue, bytes, offset, low && offset == 0);
+	count_queued(entry);
+	/* Behind bytes that the system did not take, or those that this turn holds back: nothing to
+	 * do. */
+	if (ready && again && entry->write_error == 0 && !(entry->interest & SOCKET_POLL_WRITE)) {
+		if (hold_back(batch, entry, place))
+			return 0;
+		flush_stream(server, entry);
+	}
+	if (entry->queue.size > 0 || entry->write_error != 0) {
+		check_threshold(server, entry);
+		if (state != SOCKET_STATE_OPENING)
+			socket_update_interest(server, entry);
+	}
+	return 0;
+}
+
+/* Lock held. Takes `bytes`. */
+static int
+send_one_datagram(struct socket_server *server, struct socket_entry *entry,
+	struct send_bytes *bytes, const void *address) {
+	size_t address_size = address != NULL ? (size_t)socket_address_blob_size(address) : 0;
+	struct iovec vector = {.iov_base = (void *)(size_t)bytes->data, .iov_len = bytes->size};
+	if (address != NULL && address_size != entry->family)
+		return -1;
+	if (entry->queue.size == 0 && send_datagram(server, entry, &vector, address, address_size))
+		return 0;
+	if (!has_room(server, entry, bytes->size))
+		return -1;
+	send_queue_push_datagram(&entry->queue, bytes, address, address_size);
+	count_queued(entry);
+	check_threshold(server, entry);
+	socket_update_interest(server, entry);
+	return 0;
+}
+
+static int
+send_locked(struct socket_server *server, struct socket_batch *batch, struct socket_entry *entry,
+	struct send_bytes *bytes, bool low) {
+	enum socket_state state = socket_entry_state(entry);
+	if (entry->closing)
+		return -1;
+	if (entry->kind == SOCKET_KIND_DATAGRAM)
+		return send_one_datagram(server, entry, bytes, NULL);
+	if (!socket_is_stream(entry) || state == SOCKET_STATE_HALF_WRITE)
+		return -1;
+	/* Nobody has taken charge of it yet: dropped, as ever. */
+	if (state == SOCKET_STATE_WAITING || bytes->size == 0)
+		return 0;
+	return send_stream(server, batch, entry, bytes, low);
+}
+
+static int
+send_buffer(struct socket_server *server, struct socket_batch *batch,
+	const struct socket_sendbuffer *buffer, bool low) {
+	struct send_bytes bytes;
+	/* Acquire pairs with the release in socket_server_userobject. */
+	send_bytes_init(&bytes, buffer,
+		atomic_load_explicit(&server->object_interface, memory_order_acquire));
+	int result = -1;
+	struct socket_entry *entry = socket_table_acquire(&server->table, buffer->id);
+	if (entry != NULL) {
+		result = send_locked(server, batch, entry, &bytes, low);
+		mutex_release(&entry->lock);
+	}
+	send_bytes_fini(&bytes);
+	return result;
+}
+
+int
+socket_server_send(struct socket_server *server, struct socket_batch *batch,
+	const struct socket_sendbuffer *buffer) {
+	return send_buffer(server, batch, buffer, false);
+}
+
+int
+socket_server_send_low(struct socket_server *server, struct socket_batch *batch,
+	const struct socket_sendbuffer *buffer) {
+	return send_buffer(server, batch, buffer, true);
+}
+
+int
+socket_server_udp_send(
+	struct socket_server *server, const void *address, const struct socket_sendbuffer *buffer) {
+	struct send_bytes bytes;
+	/* See send_buffer. */
+	send_bytes_init(&bytes, buffer,
+		atomic_load_explicit(&server->object_interface, memory_order_acquire));
+	int result = -1;
+	struct socket_entry *entry = socket_table_acquire(&server->table, buffer->id);
+	if (entry != NULL) {
+		if (entry->kind == SOCKET_KIND_DATAGRAM && !entry->closing)
+			result = send_one_datagram(server, entry, &bytes, address);
+		mutex_release(&entry->lock);
+	}
+	send_bytes_fini(&bytes);
+	return result;
+}
+
+/* ---- the end of a turn ---- */
+
+static void
+flush_id(struct socket_server *server, int id) {
+	struct socket_entry *entry = socket_table_acquire(&server->table, id);
+	if (entry == NULL)
+		return;
+	/* What is closing, or waits for the system already, is the poller's. */
+	if (entry->queue.size > 0 && !entry->closing && !(entry->interest & SOCKET_POLL_WRITE) &&
+		socket_is_stream(entry)) {
+		flush_stream(server, entry);
+		if (entry->queue.size > 0 || entry->write_error != 0) {
+			check_threshold(server, entry);
+			socket_update_interest(server, entry);
+		}
+	}
+	mutex_release(&entry->lock);
+}
+
+void
+socket_server_flush_thread(struct socket_server *server, struct socket_batch *batch) {
+	for (int i = 0; batch->pending > 0 && i < batch->count; i++) {
+		int id = atomic_load_explicit(&batch->waiting[i], memory_order_relaxed);
+		if (id == 0)
+			continue;
+		atomic_store_explicit(&batch->waiting[i], 0, memory_order_relaxed);
+		batch->pending--;
+		flush_id(server, id);
+	}
+	batch->count = 0;
+}
+
+void
+socket_server_flush_stuck(struct socket_server *server, const struct socket_batch *batch) {
+	for (int i = 0; i < SOCKET_BATCH_SIZE; i++) {
+		/* The frames themselves are under the lock of the socket. */
+		int id = atomic_load_explicit(&batch->waiting[i], memory_order_relaxed);
+		if (id != 0)
+			flush_id(server, id);
+	}
+}

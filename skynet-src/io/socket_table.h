@@ -1,0 +1,113 @@
+/* Sockets and their ids. Entries are made when needed, used again and never freed before the table,
+ * so that whoever finds one by an id may lock it and then see whether it still has that id. Finding
+ * takes no lock; the index grows, and old ones stay for readers that still hold them.
+ */
+#ifndef SKYNET_SOCKET_TABLE_H
+#define SKYNET_SOCKET_TABLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+#include "io/resolver.h"
+#include "io/send_queue.h"
+#include "io/socket_server.h"
+
+enum socket_kind {
+	SOCKET_KIND_STREAM,
+	SOCKET_KIND_LISTENER,
+	SOCKET_KIND_DATAGRAM,
+	SOCKET_KIND_BORROWED, /* a descriptor of the system that is not ours to close */
+	SOCKET_KIND_FILE,     /* a watch */
+};
+
+enum socket_state {
+	SOCKET_STATE_OPENING, /* has an id, and perhaps a descriptor; connecting */
+	SOCKET_STATE_WAITING, /* listener or accepted connection, not started */
+	SOCKET_STATE_OPEN,
+	SOCKET_STATE_HALF_READ,  /* the peer has ended its direction, or the owner has closed */
+	SOCKET_STATE_HALF_WRITE, /* writing has failed */
+};
+
+/* Written under `lock`, by the poller unless noted; so the poller may read without it. */
+struct socket_entry {
+	atomic_int id; /* 0: free */
+	struct mutex lock;
+	int fd; /* -1: none */
+	uint8_t kind;
+	_Atomic(uint8_t) state;
+	bool closing;       /* closed by its owner, being flushed */
+	bool close_told;    /* CLOSE has been delivered */
+	bool hung_up;       /* the system keeps saying so: do not ask again */
+	bool local;         /* Unix-domain: has no TCP options */
+	bool nodelay;       /* wanted; any thread */
+	uint8_t family;     /* of a datagram socket: 7 or 19, size of its addresses */
+	int interest;       /* enum socket_poll_interest; any thread */
+	int starts_pending; /* START requests not handled yet; any thread */
+	int idle_s, interval_s, user_timeout_ms; /* keep-alive wanted; any thread */
+	int port;
+	struct socket_owner owner;
+	atomic_bool muted;   /* its node has gone; set by any thread */
+	atomic_bool reading; /* cleared by any thread */
+
+	/* Sending; any thread. */
+	struct send_queue queue;
+	_Atomic(size_t) queued; /* its size, readable without the lock */
+	int64_t limit;          /* 0: none */
+	uint8_t policy;
+	size_t warning;  /* last threshold passed, 0: none */
+	int write_error; /* errno that ended writing, not told yet */
+
+	/* Connecting: what is left to try. */
+	struct address_list *addresses;
+	int next_address;
+
+	/* The poller alone. */
+	size_t read_size; /* guess for the next read */
+	struct socket_entry *next_timed;
+	uint64_t deadline_ns;  /* 0: not in the list of timed sockets */
+	uint64_t written_seen; /* at the last deadline */
+
+	/* Statistics, relaxed. */
+	_Atomic(uint64_t) read_count, write_count, read_time_cs, write_time_cs, dropped;
+	char name[SOCKET_ADDRESS_TEXT_SIZE]; /* peer, or what a listener is bound to */
+	char *path;                          /* file to remove, or watched file; owned */
+
+	struct socket_entry *next_free; /* lock of the table */
+};
+
+struct socket_index;
+
+struct socket_table {
+	struct mutex lock; /* writers */
+	struct socket_index *_Atomic index;
+	int last_id;
+	uint32_t used;
+	struct socket_entry *free;
+	struct socket_entry **entries; /* all of them; lock */
+	uint32_t entry_count, entry_room;
+};
+
+void socket_table_init(struct socket_table *table);
+
+/// Frees all entries; what they hold has been ended before.
+void socket_table_fini(struct socket_table *table);
+
+/// Gives an entry with a fresh id in state OPENING, the rest zeroed. Any thread.
+struct socket_entry *socket_table_reserve(struct socket_table *table);
+
+/// Ends the id. The caller has emptied the entry; its lock is not held. The poller, or the thread
+/// that has reserved it and told nobody.
+void socket_table_release(struct socket_table *table, struct socket_entry *entry);
+
+/// Finds the entry of a live id, NULL otherwise. Stays valid for the poller only.
+struct socket_entry *socket_table_find(struct socket_table *table, int id);
+
+/// Finds and locks. Release with mutex_release(&entry->lock). Any thread.
+struct socket_entry *socket_table_acquire(struct socket_table *table, int id);
+
+/// The entry number `i`, locked, live or not; NULL behind the last one. For walks over all of them.
+struct socket_entry *socket_table_at(struct socket_table *table, uint32_t i);
+
+#endif

@@ -1,0 +1,237 @@
+#include "kernel/socket_service.h"
+
+#include <string.h>
+
+#include "data/message.h"
+#include "kernel/current.h"
+#include "kernel/node.h"
+#include "kernel/router.h"
+#include "kernel/runtime.h"
+#include "kernel/service.h"
+#include "skynet.h"
+#include "skynet_socket.h"
+
+_Static_assert((int)SOCKET_EVENT_UDP == SKYNET_SOCKET_TYPE_UDP, "events are message types");
+_Static_assert((int)SOCKET_EVENT_FILE == SKYNET_SOCKET_TYPE_FILE, "events are message types");
+
+/* ---- events ---- */
+
+/* The owner has died. Nobody else knows what belongs to the stream, so the socket ends with it. */
+static void
+abandon(const struct socket_event *event) {
+	struct socket_server *server = node_sockets(event->owner.node);
+	switch (event->type) {
+	case SOCKET_EVENT_ACCEPT:
+		socket_server_shutdown(server, event->ud);
+		socket_server_shutdown(server, event->id);
+		break;
+	case SOCKET_EVENT_CONNECT:
+	case SOCKET_EVENT_DATA:
+	case SOCKET_EVENT_CLOSE:
+	case SOCKET_EVENT_ERROR:
+	case SOCKET_EVENT_UDP:
+	case SOCKET_EVENT_FILE:
+		socket_server_shutdown(server, event->id);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+socket_service_deliver(void *ud, const struct socket_event *event) {
+	(void)ud;
+	bool has_block = event->type == SOCKET_EVENT_DATA || event->type == SOCKET_EVENT_UDP;
+	size_t text_size = has_block ? 0 : event->size;
+	struct skynet_socket_message *content = skynet_malloc(sizeof(*content) + text_size);
+	content->type = event->type;
+	content->id = event->id;
+	content->ud = event->ud;
+	content->buffer = has_block ? event->data : NULL;
+	if (text_size > 0)
+		memcpy(content + 1, event->data, text_size);
+	struct skynet_message message = {
+		.data = content,
+		.sz = (sizeof(*content) + text_size) | (size_t)PTYPE_SOCKET << MESSAGE_TYPE_SHIFT,
+	};
+	if (router_push(event->owner.node, event->owner.handle, &message) == SKYNET_OK)
+		return;
+	if (has_block)
+		skynet_free(event->data);
+	skynet_free(content);
+	abandon(event);
+}
+
+/* ---- calls ---- */
+
+static struct socket_server *
+server_of(struct skynet_context *context) {
+	return node_sockets(service_node(context));
+}
+
+static struct socket_owner
+owner_of(struct skynet_context *context) {
+	struct socket_owner owner = {
+		.node = service_node(context), .handle = service_handle(context)};
+	return owner;
+}
+
+/* Frames of one turn leave together; on threads that run no services, each by itself. */
+static struct socket_batch *
+current_batch(void) {
+	return current.worker != NULL ? &current.worker->batch : NULL;
+}
+
+/* What the node's config says about each of its sockets. */
+static int
+configured(struct skynet_context *context, int id) {
+	struct skynet_node *node = service_node(context);
+	if (id > 0 && node->socket_buffer_limit > 0)
+		socket_server_limit(
+			node_sockets(node), id, node->socket_buffer_limit, SOCKET_LIMIT_REJECT);
+	return id;
+}
+
+/* A failure that the caller learns only as -1 is explained in the log. */
+static int
+reported(struct skynet_context *context, int id, const struct skynet_error *error) {
+	if (id < 0)
+		skynet_error(context, "socket-server error: %s", error->text);
+	return configured(context, id);
+}
+
+int
+skynet_socket_listen(struct skynet_context *context, const char *host, int port, int backlog) {
+	struct skynet_error error = {0};
+	int id = socket_server_listen(
+		server_of(context), owner_of(context), host, port, backlog, &error);
+	return reported(context, id, &error);
+}
+
+int
+skynet_socket_connect(struct skynet_context *context, const char *host, int port) {
+	int id = socket_server_connect(server_of(context), owner_of(context), host, port);
+	return configured(context, id);
+}
+
+int
+skynet_socket_bind(struct skynet_context *context, int fd) {
+	return configured(context, socket_server_bind(server_of(context), owner_of(context), fd));
+}
+
+void
+skynet_socket_start(struct skynet_context *context, int id) {
+	socket_server_start(server_of(context), owner_of(context), id);
+}
+
+void
+skynet_socket_pause(struct skynet_context *context, int id) {
+	socket_server_pause(server_of(context), id);
+}
+
+void
+skynet_socket_close(struct skynet_context *context, int id) {
+	socket_server_close(server_of(context), id);
+}
+
+void
+skynet_socket_shutdown(struct skynet_context *context, int id) {
+	socket_server_shutdown(server_of(context), id);
+}
+
+void
+skynet_socket_nodelay(struct skynet_context *context, int id) {
+	socket_server_nodelay(server_of(context), id);
+}
+
+int
+skynet_socket_sendbuffer(struct skynet_context *context, struct socket_sendbuffer *buffer) {
+	return socket_server_send(server_of(context), current_batch(), buffer);
+}
+
+int
+skynet_socket_sendbuffer_lowpriority(
+	struct skynet_context *context, struct socket_sendbuffer *buffer) {
+	return socket_server_send_low(server_of(context), current_batch(), buffer);
+}
+
+int
+skynet_socket_udp(struct skynet_context *context, const char *address, int port) {
+	struct skynet_error error = {0};
+	int id = socket_server_udp(server_of(context), owner_of(context), address, port, &error);
+	return reported(context, id, &error);
+}
+
+int
+skynet_socket_udp_dial(struct skynet_context *context, const char *address, int port) {
+	struct skynet_error error = {0};
+	int id = socket_server_udp_dial(
+		server_of(context), owner_of(context), address, port, &error);
+	return reported(context, id, &error);
+}
+
+int
+skynet_socket_udp_listen(struct skynet_context *context, const char *address, int port) {
+	struct skynet_error error = {0};
+	int id = socket_server_udp_listen(
+		server_of(context), owner_of(context), address, port, &error);
+	return reported(context, id, &error);
+}
+
+int
+skynet_socket_udp_connect(struct skynet_context *context, int id, const char *address, int port) {
+	struct skynet_error error = {0};
+	int result = socket_server_udp_connect(server_of(context), id, address, port, &error);
+	if (result < 0)
+		skynet_error(context, "socket-server error: %s", error.text);
+	return result;
+}
+
+int
+skynet_socket_udp_sendbuffer(
+	struct skynet_context *context, const char *address, struct socket_sendbuffer *buffer) {
+	return socket_server_udp_send(server_of(context), address, buffer);
+}
+
+const char *
+skynet_socket_udp_address(struct skynet_socket_message *message, int *address_size) {
+	if (message->type != SKYNET_SOCKET_TYPE_UDP || message->buffer == NULL)
+		return NULL;
+	/* Written by the socket server, so its first byte can be trusted. */
+	const char *address = message->buffer + message->ud;
+	*address_size = address[0] == 1 ? 7 : 19;
+	return address;
+}
+
+struct socket_info *
+skynet_socket_info(void) {
+	if (current.runtime == NULL)
+		return NULL;
+	return socket_server_info(current.runtime->sockets, current.node);
+}
+
+int
+skynet_socket_limit(
+	struct skynet_context *context, int id, int64_t limit, enum skynet_socket_policy policy) {
+	return socket_server_limit(server_of(context), id, limit,
+		policy == SKYNET_SOCKET_CLOSE ? SOCKET_LIMIT_CLOSE : SOCKET_LIMIT_REJECT);
+}
+
+int
+skynet_socket_keepalive(
+	struct skynet_context *context, int id, int idle_s, int interval_s, int user_timeout_ms) {
+	return socket_server_keepalive(server_of(context), id, idle_s, interval_s, user_timeout_ms);
+}
+
+int
+skynet_socket_watch(struct skynet_context *context, const char *path) {
+	struct skynet_error error = {0};
+	int id = socket_server_watch(server_of(context), owner_of(context), path, &error);
+	return reported(context, id, &error);
+}
+
+void
+skynet_socket_userobject(
+	struct skynet_context *context, const struct socket_object_interface *object_interface) {
+	socket_server_userobject(server_of(context), object_interface);
+}
