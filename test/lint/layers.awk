@@ -1,12 +1,16 @@
-# Reads layers.txt, then sources. A module is a path without its suffix.
+# Reads layers.txt, then sources. A module is a path without its suffix; modules on one line may use
+# each other.
 FNR == 1 { file = FILENAME; module = file; sub(/\.[a-z]+$/, "", module) }
 
 FILENAME ~ /layers\.txt$/ {
 	sub(/[ \t]*#.*/, "")
 	if ($0 == "") next
-	if ($1 == "also") { also[$2, $3] = 1; next }
-	rank[$1] = ++count
-	exists[$1] = 0
+	if (!continued) count++
+	continued = sub(/\\$/, "")
+	for (i = 1; i <= NF; i++) {
+		rank[$i] = count
+		exists[$i] = 0
+	}
 	next
 }
 
@@ -23,7 +27,8 @@ FNR == 1 {
 	own = module
 	sub(/\/[^\/]*$/, "/", own)
 	if (!index(module, "/")) own = ""
-	if ((own target) in rank) target = own target
+	if (target ~ /^\.\.\//) target = substr(target, 4)
+	else if ((own target) in rank) target = own target
 	else if (("skynet-src/" target) in rank) target = "skynet-src/" target
 	uses(target)
 }
@@ -44,14 +49,14 @@ FNR == 1 {
 }
 
 function uses(target) {
-	if (target == module || (module, target) in also) return
+	if (target == module) return
 	if (!(target in rank)) {
 		problem(file ":" FNR ": '" target "' is not in layers.txt")
 		return
 	}
 	if (module in rank && rank[target] > rank[module])
 		problem(file ":" FNR ": uses '" target "', which stands below it")
-	if (module !~ /^skynet-src\// && target ~ /^skynet-src\/[a-z]+\// &&
+	if (module ~ /^(service|lualib)-src\// && target ~ /^skynet-src\/[a-z]+\// &&
 		target != "skynet-src/base/lock")
 		problem(file ":" FNR ": uses '" target "', which is not public")
 }
