@@ -367,8 +367,6 @@ static void
 pool_return(struct handle_table *table, struct handle_object *object) {
 	uint32_t handle = handle_object_handle(object);
 	mutex_acquire(&table->lock);
-	/* Relaxed: the count is 0 already, so no grab can match before or after. */
-	atomic_store_explicit(&object->word, 0, memory_order_relaxed);
 	if (handle != 0)
 		forget_strays(table, handle);
 	object->next_free = table->free_objects;

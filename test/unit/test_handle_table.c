@@ -20,7 +20,19 @@ struct fixture {
 	atomic_int ended;        /* things whose last reference was dropped */
 	atomic_uint last_handle; /* of the last one */
 	bool use_table_at_end;   /* the callback goes back into the table */
+	bool grab_at_end;        /* the callback plays a reader that comes late */
+	int grabbed_late;
 };
+
+/* A grab that has read the slot before the object was retired. */
+static bool
+grab_late(struct handle_table *table, uint32_t handle, struct handle_object *object) {
+	struct handle_slots *slots = slots_of(table);
+	atomic_store(&slots->slot[handle & slots->mask], object);
+	bool grabbed = handle_table_grab(table, handle) != NULL;
+	atomic_store(&slots->slot[handle & slots->mask], NULL);
+	return grabbed;
+}
 
 static void
 thing_ended(struct handle_object *object, void *ud) {
@@ -30,6 +42,8 @@ thing_ended(struct handle_object *object, void *ud) {
 	thing->handle = 0;
 	atomic_store(&fixture->last_handle, handle);
 	atomic_fetch_add(&fixture->ended, 1);
+	if (fixture->grab_at_end)
+		fixture->grabbed_late += grab_late(fixture->table, handle, object);
 	if (fixture->use_table_at_end)
 		handle_table_name(fixture->table, "late", handle);
 }
@@ -309,6 +323,26 @@ name_of_a_handle_is_copied_and_cut(void **state) {
 	assert_true(handle_table_name_of(table, handle, NULL, 0));
 }
 
+static void
+a_reader_that_comes_late_gets_nothing(void **state) {
+	struct fixture *fixture = *state;
+	struct handle_table *table = fixture->table;
+	uint32_t handle = add(table);
+	struct handle_object *object = handle_table_grab(table, handle);
+	handle_table_drop(table, object);
+	fixture->grab_at_end = true;
+	handle_table_retire(table, handle);
+	fixture->grab_at_end = false;
+	/* While it ended, in the pool, in use without a handle, and with another one. */
+	assert_int_equal(fixture->grabbed_late, 0);
+	assert_false(grab_late(table, handle, object));
+	assert_ptr_equal(handle_table_alloc(table), object);
+	assert_false(grab_late(table, handle, object));
+	handle_table_register(table, object);
+	assert_false(grab_late(table, handle, object));
+	handle_table_drop(table, object);
+}
+
 /* ---- threads ---- */
 
 #define STRESS_HANDLES 32
@@ -434,6 +468,7 @@ main(void) {
 		TEST(a_name_may_wait_for_its_handle),
 		TEST(a_name_taken_by_the_dying_is_freed_with_it),
 		TEST(name_of_a_handle_is_copied_and_cut),
+		TEST(a_reader_that_comes_late_gets_nothing),
 		TEST(grab_and_retire_race_without_harm),
 		TEST(all_handles_in_use_is_told),
 	};
