@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/lock.h"
+
 #define TIMEOUT 5000
 
 static char node;
@@ -139,6 +141,9 @@ run_messages(void *ud) {
 	struct racer *racer = ud;
 	for (uint32_t i = 1; !atomic_load_explicit(&racer->quit, memory_order_relaxed); i++) {
 		stall_slot_enter(racer->slot, (void *)(uintptr_t)i, i, i);
+		/* Long enough to be seen twice, short enough to end while it is looked at. */
+		for (uint32_t k = 0; k < i % 64; k++)
+			cpu_relax();
 		if (i % 3 == 0)
 			stall_slot_leave(racer->slot);
 	}

@@ -45,7 +45,7 @@ static void
 a_timer_expires_at_its_time_and_not_before(void **state) {
 	(void)state;
 	static const uint64_t delays[] = {1, 2, 63, 64, 65, 4095, 4096, 4097, 262144, 1000000,
-		21474836470, UINT64_C(1) << 36, UINT64_C(1) << 50};
+		21474836470, UINT64_C(1) << 36, UINT64_C(1) << 50, UINT64_C(1) << 62};
 	for (size_t i = 0; i < sizeof(delays) / sizeof(delays[0]); i++) {
 		struct timer_wheel *wheel = timer_wheel_create(1000003);
 		uint64_t expire = 1000003 + delays[i];
@@ -134,6 +134,23 @@ collect_stops_at_the_capacity_and_goes_on(void **state) {
 			add(wheel, 300, 101);
 	} while (n == 7);
 	assert_int_equal(session, 102);
+	timer_wheel_destroy(wheel);
+}
+
+static void
+what_a_full_collect_left_can_be_cancelled(void **state) {
+	(void)state;
+	struct timer_wheel *wheel = timer_wheel_create(0);
+	struct timer_payload expired[2];
+	uint64_t ids[6];
+	for (int i = 1; i <= 5; i++)
+		ids[i] = add(wheel, 100, i);
+	assert_int_equal(timer_wheel_collect(wheel, 200, expired, 2), 2);
+	/* The entries of the first two are used again. */
+	add(wheel, 150, 6);
+	add(wheel, 160, 7);
+	assert_true(cancel(wheel, ids[3]));
+	EXPIRED(wheel, 200, 4, 5, 6, 7);
 	timer_wheel_destroy(wheel);
 }
 
@@ -422,6 +439,7 @@ main(void) {
 		cmocka_unit_test(a_timer_in_the_past_expires_with_the_next_collect),
 		cmocka_unit_test(time_that_goes_back_does_nothing),
 		cmocka_unit_test(collect_stops_at_the_capacity_and_goes_on),
+		cmocka_unit_test(what_a_full_collect_left_can_be_cancelled),
 		cmocka_unit_test(a_cancelled_timer_does_not_expire),
 		cmocka_unit_test(next_is_right_again_after_one_vain_collect),
 		cmocka_unit_test(an_id_is_positive_and_not_used_again_at_once),
