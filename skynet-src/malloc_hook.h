@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "skynet_malloc.h"
 
@@ -29,6 +30,10 @@ SKYNET_MEMORY_API bool mallctl_bool(const char *name, bool *value);
 
 /// Runs the command `name` of jemalloc. Returns 0 or an errno value.
 SKYNET_MEMORY_API int mallctl_cmd(const char *name);
+
+/// Calls `visit` for each service of the node with its handle and the bytes accounted to it.
+typedef void (*malloc_service_fn)(void *ud, uint32_t handle, size_t bytes);
+SKYNET_MEMORY_API void malloc_each_service(malloc_service_fn visit, void *ud);
 
 /// Logs the memory of each service of the node.
 SKYNET_MEMORY_API void dump_c_mem(void);
