@@ -34,7 +34,7 @@ SKYNET_SAN    := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 	$(if $(findstring undefined,$(SANITIZE)),-fno-sanitize-recover=undefined))
 # Errors raised by longjmp leave functions without their exit being seen: do not count entries.
 SKYNET_TSAN   := $(if $(findstring thread,$(SANITIZE)),$(if $(SKYNET_CLANG),\
-	-mllvm -tsan-instrument-func-entry-exit=0,--param=tsan-instrument-func-entry-exit=0))
+	-mllvm -tsan-instrument-func-entry-exit=0,-Wno-tsan --param=tsan-instrument-func-entry-exit=0))
 SKYNET_CFLAGS := -std=c11 -D_GNU_SOURCE -DSKYNET_VERSION='"$(SKYNET_VERSION)"' -pthread -Iskynet-src \
 	$(SKYNET_WARN) $(SKYNET_SAN) $(SKYNET_TSAN) $(if $(filter 1,$(LTO)),-flto) \
 	$(if $(filter 1,$(DEBUG_LOCKS)),-DSKYNET_DEBUG_LOCKS) $(LUA_CFLAGS) $(OPENSSL_CFLAGS)
