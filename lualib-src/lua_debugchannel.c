@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/lock.h"
+#include "lua_task.h"
 #include "skynet.h"
 
 #define CHANNEL_META  "skynet.debugchannel"
@@ -260,6 +261,33 @@ channel_gc(lua_State *L) {
 
 /* ---- a hook that can suspend ---- */
 
+/// The task whose own thread `L` is, or NULL; also where skynet.core is not loaded.
+static struct task *
+own_task(lua_State *L) {
+	if (*(void **)lua_getextraspace(L) == NULL)
+		return NULL;
+	struct task *task = task_of(L);
+	return task != NULL && task->L == L ? task : NULL;
+}
+
+/// Makes the running task wait for debugchannel.wakeup, if it can be suspended here.
+static bool
+park(lua_State *L) {
+	struct task *task = own_task(L);
+	if (task == NULL || task->thread.service->current != task || !lua_isyieldable(L))
+		return false;
+	task->session = service_new_session(task->thread.service);
+	task->flags |= TASK_OWN_TOKEN | TASK_EXPOSED;
+	task->state = TASK_WAITING;
+	return true;
+}
+
+static struct task *
+suspended_task(lua_State *co) {
+	struct task *task = own_task(co);
+	return task != NULL && task->state == TASK_WAITING ? task : NULL;
+}
+
 static void
 run_hook(lua_State *L, lua_Debug *ar) {
 	static const char *const events[] = {"call", "return", "line", "count", "tail call"};
@@ -282,8 +310,23 @@ run_hook(lua_State *L, lua_Debug *ar) {
 	lua_pop(L, 2);
 	/* Lua lets a hook yield only at these two events. */
 	bool allowed = ar->event == LUA_HOOKLINE || ar->event == LUA_HOOKCOUNT;
-	if (suspend && allowed && lua_isyieldable(L))
+	if (suspend && allowed && park(L))
 		lua_yield(L, 0);
+}
+
+/// debugchannel.wakeup(co) -> boolean: lets a task go on that its hook has suspended.
+static int
+debugchannel_wakeup(lua_State *L) {
+	luaL_checktype(L, 1, LUA_TTHREAD);
+	struct task *task = suspended_task(lua_tothread(L, 1));
+	if (task != NULL) {
+		task->session = 0;
+		task->flags &= (uint8_t)~TASK_OWN_TOKEN;
+		task->state = TASK_WAKING;
+		task_queue_push(&task->thread.service->woken, task);
+	}
+	lua_pushboolean(L, task != NULL);
+	return 1;
 }
 
 static int
@@ -346,6 +389,7 @@ luaopen_skynet_debugchannel(lua_State *L) {
 		{"create", debugchannel_create},
 		{"connect", debugchannel_connect},
 		{"sethook", debugchannel_sethook},
+		{"wakeup", debugchannel_wakeup},
 		{NULL, NULL},
 	};
 	static const luaL_Reg methods[] = {

@@ -16,6 +16,7 @@
 #define DEFAULT_PATH    "./lualib/?.lua;./lualib/?/init.lua"
 #define DEFAULT_CPATH   "./luaclib/?.so"
 #define DEFAULT_SERVICE "./service/?.lua"
+#define LOAD_CREDIT_KIB 256
 #define LAUNCHER        ".launcher"
 #define LAUNCH_FAILED   "ERROR"
 
@@ -64,6 +65,8 @@ open_state(lua_State *L) {
 	/* Not generational: that mode is reliable only in late releases of Lua 5.4. */
 	lua_gc(L, LUA_GCINC, 0, 0, 0);
 	lua_gc(L, LUA_GCRESTART);
+	/* A negative step is credit: no cycle begins while an ordinary script is loaded. */
+	lua_gc(L, LUA_GCSTEP, -LOAD_CREDIT_KIB);
 	return 0;
 }
 
@@ -136,8 +139,12 @@ launch(struct snlua *service, const char *args, size_t size) {
 			service->context, "lua loader error : %s", luaL_tolstring(L, -1, NULL));
 	else
 		result = run_loader(service, args, size);
-	if (result == 0)
+	if (result == 0) {
 		apply_memory_limit(service);
+		/* A service may idle for long: what loading left behind goes now. */
+		lua_gc(L, LUA_GCCOLLECT);
+		snlua_memory_report(service);
+	}
 	snlua_turn_end(service);
 	return result;
 }

@@ -98,6 +98,15 @@ cache_lookup(struct code_cache *cache, const char *filename, uint32_t hash) {
 	return blob;
 }
 
+bool
+code_cache_has(struct code_cache *cache, const char *filename) {
+	uint32_t hash = hash_text(filename);
+	mutex_acquire(&cache->lock);
+	bool found = cache_lookup(cache, filename, hash) != NULL;
+	mutex_release(&cache->lock);
+	return found;
+}
+
 /// Gives a counted blob (blob_drop) or NULL.
 static struct blob *
 cache_grab(struct code_cache *cache, const char *filename, uint32_t hash) {

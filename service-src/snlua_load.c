@@ -3,6 +3,7 @@
  */
 #include <lauxlib.h>
 #include <lualib.h>
+#include <string.h>
 
 #include "snlua_parts.h"
 
@@ -55,19 +56,55 @@ cached_dofile(lua_State *L) {
 	return dofile_done(L, 0, 0);
 }
 
+/// Pushes the file that the first template of `path` names for module `name`, if the cache has it;
+/// then the file system need not be asked. Otherwise pushes nothing and returns 0.
+static int
+push_cached_file(lua_State *L, struct snlua *service, const char *name, const char *path) {
+	if (service->cache == NULL || service->cache_mode == CODE_CACHE_OFF)
+		return 0;
+	size_t size = strcspn(path, LUA_PATH_SEP);
+	luaL_Buffer buffer;
+	const char *file = luaL_gsub(L, name, ".", LUA_DIRSEP);
+	luaL_buffinit(L, &buffer);
+	for (size_t i = 0; i < size; i++) {
+		if (path[i] == *LUA_PATH_MARK)
+			luaL_addstring(&buffer, file);
+		else
+			luaL_addchar(&buffer, path[i]);
+	}
+	luaL_pushresult(&buffer);
+	lua_remove(L, -2);
+	if (code_cache_has(service->cache, lua_tostring(L, -1)))
+		return 1;
+	lua_pop(L, 1);
+	return 0;
+}
+
+/// Pushes the name of the file for module `name`. Returns 0 with a message pushed when there is
+/// none.
+static int
+push_file(lua_State *L, const char *name) {
+	if (lua_getfield(L, lua_upvalueindex(2), "path") != LUA_TSTRING)
+		return luaL_error(L, "'package.path' must be a string");
+	if (push_cached_file(L, upvalue_service(L), name, lua_tostring(L, -1)))
+		return 1;
+	lua_pushvalue(L, lua_upvalueindex(3));
+	lua_pushvalue(L, 1);
+	lua_pushvalue(L, -3);
+	lua_call(L, 2, 2);
+	if (lua_isnil(L, -2))
+		return 0;
+	lua_pop(L, 1);
+	return 1;
+}
+
 /// The searcher for Lua files; upvalues: service, package, package.searchpath.
 static int
 cached_searcher(lua_State *L) {
 	const char *name = luaL_checkstring(L, 1);
 	lua_settop(L, 1);
-	lua_pushvalue(L, lua_upvalueindex(3));
-	lua_pushvalue(L, 1);
-	if (lua_getfield(L, lua_upvalueindex(2), "path") != LUA_TSTRING)
-		return luaL_error(L, "'package.path' must be a string");
-	lua_call(L, 2, 2);
-	if (lua_isnil(L, -2))
+	if (!push_file(L, name))
 		return 1; /* the message: what was tried */
-	lua_pop(L, 1);
 	const char *filename = lua_tostring(L, -1);
 	if (load_cached(L, filename, NULL) != LUA_OK)
 		return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", name,

@@ -9,7 +9,7 @@
 
 #include "snlua_parts.h"
 
-#define ACCOUNT_STEP  ((size_t)64 * 1024)
+#define ACCOUNT_STEP  ((size_t)16 * 1024)
 #define FIRST_WARNING ((size_t)32 * 1024 * 1024)
 #define MIB           (1024.0 * 1024.0)
 
@@ -105,6 +105,11 @@ snlua_memory_init(struct snlua *service) {
 void
 snlua_memory_limit(struct snlua *service, size_t limit) {
 	service->limit = limit;
+	memory_account(service, memory_used(service));
+}
+
+void
+snlua_memory_report(struct snlua *service) {
 	memory_account(service, memory_used(service));
 }
 

@@ -3,6 +3,7 @@
 #define SKYNET_SNLUA_PARTS_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 #include "snlua.h"
 
@@ -17,6 +18,9 @@ void snlua_memory_init(struct snlua *service);
 
 /// Sets the limit in bytes; 0 removes it. Running thread.
 void snlua_memory_limit(struct snlua *service, size_t limit);
+
+/// Tells the kernel the exact size now. Running thread.
+void snlua_memory_report(struct snlua *service);
 
 /// Takes what is accounted to the service back from the kernel. After the state is closed.
 void snlua_memory_fini(struct snlua *service);
@@ -52,6 +56,9 @@ struct code_cache *code_cache_of(struct skynet_context *context);
 /// `filename` NULL is stdin, which is never cached. Returns the status of the load.
 int code_cache_load(struct code_cache *cache, lua_State *L, const char *filename, const char *mode,
 	int cache_mode);
+
+/// True when `filename` is in the cache. Any thread.
+bool code_cache_has(struct code_cache *cache, const char *filename);
 
 /// Forgets every file. Functions that were loaded are not touched. Any thread.
 void code_cache_clear(struct code_cache *cache);

@@ -16,6 +16,7 @@
 /* jemalloc, when it is linked. The one place that knows. */
 extern int mallctl(const char *name, void *old_value, size_t *old_size, void *new_value,
 	size_t new_size) __attribute__((weak));
+extern void sdallocx(void *block, size_t size, int flags) __attribute__((weak));
 extern void malloc_stats_print(void (*write)(void *ud, const char *text), void *ud,
 	const char *options) __attribute__((weak));
 
@@ -102,12 +103,15 @@ skynet_strdup(const char *text) {
 
 void *
 skynet_lalloc(void *block, size_t old_size, size_t new_size) {
-	(void)old_size;
 	if (new_size == 0) {
-		free(block);
+		/* Told the size, jemalloc need not look it up. */
+		if (sdallocx != NULL && block != NULL && old_size != 0)
+			sdallocx(block, old_size, 0);
+		else
+			free(block);
 		return NULL;
 	}
-	return realloc(block, new_size);
+	return block == NULL ? malloc(new_size) : realloc(block, new_size);
 }
 
 /* ---- statistics ---- */
