@@ -1,6 +1,6 @@
-/* Runs a fuzz target without a fuzzer: feeds it each file of test/fuzz/corpus/<codec>/, where <codec> is
- * the program's name without "fuzz_", each once more cut short at every length up to a limit, and
- * prints TAP. A crash or a sanitizer's report ends the program, which the harness sees.
+/* Runs a fuzz target without a fuzzer: feeds it each file of test/fuzz/corpus/<codec>/, where
+ * <codec> is the program's name without "fuzz_", each once more cut short at every length up to a
+ * limit, and prints TAP. A crash or a sanitizer's report ends the program, which the harness sees.
  */
 #include <dirent.h>
 #include <stddef.h>
@@ -70,7 +70,8 @@ main(int argc, char **argv) {
 		char path[1024];
 		snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
 		int failed = feed_file(path);
-		printf("%s %d - survives_%s\n", failed ? "not ok" : "ok", i + 2, entries[i]->d_name);
+		printf("%s %d - survives_%s\n", failed ? "not ok" : "ok", i + 2,
+			entries[i]->d_name);
 		fflush(stdout);
 		free(entries[i]);
 	}

@@ -9,12 +9,16 @@ FILENAME ~ /layers\.txt$/ {
 	continued = sub(/\\$/, "")
 	for (i = 1; i <= NF; i++) {
 		rank[$i] = count
-		exists[$i] = 0
+		if ($i !~ /\*$/) exists[$i] = 0
 	}
 	next
 }
 
 FNR == 1 {
+	folder = module
+	sub(/[^\/]*$/, "*", folder) # a line FOLDER/* stands for the files that have none of their own
+	if (!(module in rank) && folder in rank)
+		rank[module] = rank[folder]
 	if (!(module in rank))
 		problem(file ": is not in layers.txt")
 	exists[module] = 1
