@@ -1,0 +1,186 @@
+/* One Lua service as the Lua core sees it, shared by the files lua_*.c of the core (task, call,
+ * wait, dispatch, ...). Only the thread that runs the service touches any of this.
+ *
+ * Every Lua thread of a service reaches its struct in O(1) through lua_getextraspace: the main
+ * thread holds the struct lua_service, a task's thread its struct task, a thread of
+ * skynet.coroutine its struct coroutine; threads that Lua code makes by itself inherit the value of
+ * the main thread.
+ */
+#ifndef SKYNET_LUA_SERVICE_H
+#define SKYNET_LUA_SERVICE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lua_seri.h"
+#include "lua_session.h"
+#include "skynet.h"
+
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define PROTOCOL_MAX 256 /* ids 0..255 */
+#define NO_PROTOCOL  0xff
+#define MS_PER_CS    10
+
+struct snlua;
+struct task;
+struct coroutine;
+struct response;
+struct selection;
+
+enum thread_kind { THREAD_SERVICE, THREAD_TASK, THREAD_COROUTINE };
+
+/* First member of what the extra space of a Lua thread points to. */
+struct lua_thread {
+	struct lua_service *service;
+	enum thread_kind kind;
+};
+
+/* A registered protocol. The table stays that of the user: its fields are read when they are
+ * needed. */
+struct protocol {
+	const char *name; /* the interned key, anchored by the table of names */
+	int id;
+	int ref; /* of the table, in the registry */
+};
+
+/* Tasks in the order in which they joined, linked by task->next. */
+struct task_queue {
+	struct task *first, *last;
+};
+
+/* Text that grows. */
+struct text {
+	char *data; /* skynet_malloc, NUL behind the end */
+	size_t size, capacity;
+};
+
+/* A trace tag that a caller sent ahead of its request. */
+struct trace_note {
+	struct trace_note *next;
+	uint32_t source;
+	char tag[];
+};
+
+struct lua_service {
+	struct lua_thread thread;
+	struct skynet_context *context;
+	struct snlua *snlua;
+	lua_State *L; /* main thread */
+	uint32_t handle;
+	struct task *current; /* the task that runs, NULL outside of tasks */
+	struct seri_buffer scratch;
+
+	struct protocol *protocols;
+	int protocol_count;
+	uint8_t *protocol_index; /* id to place in `protocols`, NO_PROTOCOL when there is none */
+	int protocol_table;      /* registry reference of skynet._proto */
+
+	struct session_table sessions;
+	struct task **tasks; /* all tasks by slot; NULL where a slot is free */
+	uint32_t task_count, task_capacity;
+	uint32_t free_slot; /* where to look for a free slot first */
+	int anchors;        /* registry reference: slot + 1 to Lua thread */
+	int tokens;      /* registry reference: token to light userdata task; LUA_NOREF at first */
+	int own_lookups; /* entries of `tokens` whose key is the thread of a task */
+	struct task *pool;             /* tasks that wait for work, last used first */
+	uint32_t pool_count, pool_low; /* its size, and the smallest size since the last trim */
+
+	struct task_queue woken, failed, forked;
+	struct text failure; /* errors of the tasks of this turn, one per line */
+	uint32_t serial;     /* counts traces */
+
+	struct response *responses;   /* not answered yet */
+	struct selection *selections; /* open */
+	struct trace_note *traces;
+	struct task *starting;                 /* runs the start function, NULL when that is done */
+	int unknown_request, unknown_response; /* registry references of hooks, or LUA_NOREF */
+	int raw_callback; /* registry reference of the thread of core.callback, or LUA_NOREF */
+	bool raw_forward;
+	int stop_hooks;      /* registry reference of the list of functions, or LUA_NOREF */
+	int call_timeout_cs; /* for calls without one of their own; 0: none */
+	bool trace_used;     /* some protocol may want traces */
+	bool trace_timeout;  /* remember where timeouts were made */
+	bool exiting;        /* skynet.exit has begun: nothing new is handled */
+	bool closed;         /* the state is being closed */
+};
+
+/// The service that `L` belongs to. O(1).
+static inline struct lua_service *
+service_of(lua_State *L) {
+	const struct lua_thread *thread = *(struct lua_thread **)lua_getextraspace(L);
+	return thread->service;
+}
+
+/// Sets up the service of this state once; raises "Init skynet context first" outside of snlua.
+struct lua_service *service_open(lua_State *L);
+
+/// A session number that nothing here waits for.
+int service_new_session(struct lua_service *service);
+
+/// Finds a protocol by the name or id at stack index `index`. Raises when there is none.
+const struct protocol *protocol_check(lua_State *L, struct lua_service *service, int index);
+
+/// Finds a protocol by the name or id at `index`, or NULL.
+const struct protocol *protocol_find(lua_State *L, struct lua_service *service, int index);
+
+/// Finds a protocol by id, or NULL.
+static inline const struct protocol *
+protocol_by_id(const struct lua_service *service, int id) {
+	uint8_t place = service->protocol_index[id & (PROTOCOL_MAX - 1)];
+	return place == NO_PROTOCOL ? NULL : &service->protocols[place];
+}
+
+/// Pushes the table of a protocol.
+static inline void
+protocol_push(lua_State *L, const struct protocol *protocol) {
+	lua_rawgeti(L, LUA_REGISTRYINDEX, protocol->ref);
+}
+
+/// Appends to `text`, with a line feed in front when it is not empty.
+void text_add_line(struct text *text, const char *line, size_t size);
+void text_clear(struct text *text);
+
+/// Where a message goes: a handle, or a name when `handle` is 0. `name` is a string on a Lua stack.
+struct address {
+	uint32_t handle;
+	const char *name;
+};
+
+/// Reads an address at stack index `index`; raises for what cannot be one.
+struct address address_check(lua_State *L, int index);
+
+/// Sends like skynet_send or skynet_sendname.
+int service_send(struct lua_service *service, struct address to, uint32_t source, int type,
+	int session, void *message, size_t size);
+
+/// Sends a reply of `type` (PTYPE_RESPONSE or PTYPE_ERROR). Returns the result of skynet_send.
+static inline int
+service_reply(struct lua_service *service, uint32_t to, int type, int session, void *message,
+	size_t size) {
+	return skynet_send(service->context, 0, to, type, session, message, size);
+}
+
+/* A message read from the Lua stack. */
+struct payload {
+	void *data;
+	size_t size;
+	int flags; /* PTYPE_TAG_DONTCOPY when the kernel takes `data` */
+};
+
+/// Reads a string, or a light userdata and a size, at `index` and index + 1; raises for other
+/// types.
+struct payload payload_check(lua_State *L, int index);
+
+/* The functions of the Lua face; each table ends with a NULL name. */
+extern const luaL_Reg core_functions[];  /* skynet.core */
+extern const luaL_Reg call_functions[];  /* skynet: messaging */
+extern const luaL_Reg wait_functions[];  /* skynet: time and tasks */
+extern const luaL_Reg life_functions[];  /* skynet: start, exit, services */
+extern const luaL_Reg trace_functions[]; /* skynet: tracing */
+
+#endif

@@ -1,0 +1,30 @@
+/* Traces: a tag that follows a request through services, and log lines about what happens to it. */
+#ifndef SKYNET_LUA_TRACE_H
+#define SKYNET_LUA_TRACE_H
+
+#include "lua_task.h"
+
+/// Logs "<TRACE tag> time event". Never raises.
+void trace_log(struct lua_service *service, const char *tag, const char *event);
+
+/// As trace_log, with up to three Lua frames of `co`, from `level` on. Never raises.
+void trace_log_frames(
+	struct lua_service *service, lua_State *co, int level, const char *tag, const char *event);
+
+/// Sends the tag of a traced task ahead of its request to `to`.
+void trace_send(struct lua_service *service, struct address to, const char *tag);
+
+/// Keeps the tag that `source` announced for its next request. Borrows `tag`.
+void trace_note_add(struct lua_service *service, uint32_t source, const void *tag, size_t size);
+
+/// Takes the tag that `source` announced: skynet_malloc'ed, or NULL.
+char *trace_note_take(struct lua_service *service, uint32_t source);
+
+/// Starts or takes over the trace of a request that is about to be handled in `task`. `flag` is the
+/// field `trace` of the protocol: 1 always, 0 never, -1 when the sender announced it.
+void trace_begin_request(struct lua_service *service, struct task *task, int flag);
+
+/// The Lua function skynet.tracelog and core.trace: (tag, text [, co] [, level]).
+int trace_lua_log(lua_State *L);
+
+#endif

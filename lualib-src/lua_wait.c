@@ -1,0 +1,323 @@
+/* skynet.fork, timeout, sleep, wait, wakeup: tasks that do not wait for a message of another
+ * service. */
+#include "lua_task.h"
+#include "lua_trace.h"
+
+#define TRACE_LEVEL_CALLER 1
+
+/// Pushes the thread of a task on L.
+static inline void
+push_thread(lua_State *L, struct task *task) {
+	lua_pushthread(task->L);
+	lua_xmove(task->L, L, 1);
+}
+
+/// fork(f, ...) -> thread
+static int
+fork_task(lua_State *L) {
+	struct lua_service *service = service_of(L);
+	int count = lua_gettop(L);
+	if (UNLIKELY(count == 0)) {
+		lua_pushnil(L);
+		count = 1;
+	}
+	struct task *task = task_take(L, service, false);
+	if (UNLIKELY(!lua_checkstack(task->L, count + 1))) {
+		task_give_back(service, task);
+		return luaL_error(L, "too many arguments");
+	}
+	lua_xmove(L, task->L, count);
+	task->state = TASK_FORKED;
+	task_queue_push(&service->forked, task);
+	push_thread(L, task);
+	return 1;
+}
+
+/// Delays beyond this (1,400 years) are cut to it, so that no sum overflows.
+static lua_Integer
+check_delay(lua_State *L, int index) {
+	static const lua_Integer longest = (lua_Integer)1 << 42;
+	lua_Integer delay_cs = luaL_checkinteger(L, index);
+	return delay_cs < longest ? delay_cs : longest;
+}
+
+/// Pushes a text about where a timeout is made.
+static void
+push_origin(lua_State *L, lua_Integer delay_cs) {
+	lua_pushfstring(L, "TIMER %I+%I : ", (LUAI_UACINT)skynet_now(), (LUAI_UACINT)delay_cs);
+	luaL_traceback(L, L, lua_tostring(L, -1), 1);
+}
+
+/// timeout(delay_cs, f) -> thread
+static int
+timeout(lua_State *L) {
+	struct lua_service *service = service_of(L);
+	lua_Integer delay_cs = check_delay(L, 1);
+	lua_settop(L, 2);
+	if (UNLIKELY(service->trace_timeout))
+		push_origin(L, delay_cs);
+	struct task *task = task_take(L, service, true);
+	if (UNLIKELY(lua_gettop(L) > 2))
+		task->origin = skynet_strdup(lua_tostring(L, -1));
+	lua_settop(L, 2);
+	lua_xmove(L, task->L, 1);
+	int session = service_new_session(service);
+	session_add(&service->sessions, session, SESSION_START, task);
+	task->session = session;
+	task->state = TASK_TIMER;
+	task->flags |= TASK_TIMED;
+	task_start_timer(service, task, delay_cs, session);
+	push_thread(L, task);
+	return 1;
+}
+
+/// The task with a pending timeout that the thread at index 1 is, or NULL.
+static struct task *
+pending_timeout(lua_State *L) {
+	lua_State *co = lua_tothread(L, 1);
+	luaL_argexpected(L, co != NULL, 1, "thread");
+	struct task *task = task_of(co);
+	return task != NULL && task->state == TASK_TIMER ? task : NULL;
+}
+
+/// cancel(thread) -> boolean
+static int
+cancel(lua_State *L) {
+	struct task *task = pending_timeout(L);
+	if (task != NULL) {
+		struct lua_service *service = service_of(L);
+		task_stop_waiting(service, task);
+		task_give_back(service, task);
+	}
+	lua_pushboolean(L, task != NULL);
+	return 1;
+}
+
+/* ---- tokens ---- */
+
+/// Pushes the table from token to task, made at the first use.
+static void
+push_tokens(lua_State *L, struct lua_service *service) {
+	if (service->tokens == LUA_NOREF) {
+		lua_newtable(L);
+		service->tokens = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
+	lua_rawgeti(L, LUA_REGISTRYINDEX, service->tokens);
+}
+
+/// True when `task` sleeps, waits, or is woken but not yet resumed.
+static inline bool
+is_asleep(const struct task *task) {
+	return task->state == TASK_SLEEPING || task->state == TASK_WAITING ||
+	       task->state == TASK_WAKING;
+}
+
+/// The task that sleeps under the token at stack index 1, or NULL.
+static struct task *
+find_sleeper(lua_State *L, struct lua_service *service) {
+	lua_State *co = lua_tothread(L, 1);
+	if (co != NULL) {
+		struct task *task = task_of(co);
+		if (task != NULL && task->L == co && (task->flags & TASK_OWN_TOKEN) &&
+			is_asleep(task))
+			return task;
+		if (service->own_lookups == 0)
+			return NULL;
+	}
+	if (service->tokens == LUA_NOREF || lua_isnoneornil(L, 1))
+		return NULL;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, service->tokens);
+	lua_pushvalue(L, 1);
+	lua_rawget(L, -2);
+	struct task *task = lua_touserdata(L, -1);
+	lua_pop(L, 2);
+	return task;
+}
+
+/// Binds the token at stack index 1 to the task; nil stands for the running thread.
+static void
+bind_token(lua_State *L, struct lua_service *service, struct task *task) {
+	if (lua_isnil(L, 1)) {
+		lua_pushthread(L);
+		lua_replace(L, 1);
+	}
+	if (UNLIKELY(find_sleeper(L, service) != NULL))
+		luaL_error(L, "token duplicative");
+	lua_State *co = lua_tothread(L, 1);
+	if (LIKELY(co == task->L)) {
+		task->flags |= TASK_OWN_TOKEN | TASK_EXPOSED;
+		return;
+	}
+	push_tokens(L, service);
+	lua_pushvalue(L, 1);
+	lua_pushlightuserdata(L, task);
+	lua_rawset(L, -3);
+	lua_pop(L, 1);
+	if (co != NULL)
+		service->own_lookups++;
+}
+
+/// Ends what bind_token began.
+static void
+release_token(lua_State *L, struct lua_service *service, struct task *task) {
+	if (LIKELY(task->flags & TASK_OWN_TOKEN)) {
+		task->flags &= (uint8_t)~TASK_OWN_TOKEN;
+		return;
+	}
+	push_tokens(L, service);
+	lua_pushvalue(L, 1);
+	lua_pushnil(L);
+	lua_rawset(L, -3);
+	lua_pop(L, 1);
+	if (lua_isthread(L, 1))
+		service->own_lookups--;
+}
+
+/* ---- sleep, wait, wakeup ---- */
+
+static int
+slept(lua_State *L, int status, lua_KContext context) {
+	(void)status;
+	(void)context;
+	struct lua_service *service = service_of(L);
+	struct task *task = task_resumed(L, service);
+	release_token(L, service, task);
+	task->session = 0;
+	task->timer = 0;
+	if (UNLIKELY(task->trace != NULL))
+		trace_log(service, task->trace, "resume");
+	if (task->flags & TASK_WOKEN) {
+		task->flags &= (uint8_t)~TASK_WOKEN;
+		lua_pushliteral(L, "BREAK");
+		return 1;
+	}
+	return 0;
+}
+
+/// Suspends for `delay_cs` with the token at stack index 1.
+static int
+sleep_with_token(
+	lua_State *L, struct lua_service *service, struct task *task, lua_Integer delay_cs) {
+	bind_token(L, service, task);
+	int session = service_new_session(service);
+	session_add(&service->sessions, session, SESSION_SLEEP, task);
+	if (UNLIKELY(task->trace != NULL))
+		trace_log_frames(service, L, TRACE_LEVEL_CALLER, task->trace, "sleep");
+	task->session = session;
+	task->state = TASK_SLEEPING;
+	task_start_timer(service, task, delay_cs, session);
+	return lua_yieldk(L, 0, 0, slept);
+}
+
+/// sleep(delay_cs [, token]) -> nothing, or "BREAK" when woken
+static int
+sleep_task(lua_State *L) {
+	struct lua_service *service = service_of(L);
+	lua_Integer delay_cs = check_delay(L, 1);
+	struct task *task = task_check_suspend(L, service);
+	lua_settop(L, 2);
+	lua_remove(L, 1);
+	return sleep_with_token(L, service, task, delay_cs);
+}
+
+/// yield(): lets the messages run that are waiting now.
+static int
+yield(lua_State *L) {
+	struct lua_service *service = service_of(L);
+	struct task *task = task_check_suspend(L, service);
+	lua_settop(L, 0);
+	lua_pushnil(L);
+	return sleep_with_token(L, service, task, 0);
+}
+
+static int
+waited(lua_State *L, int status, lua_KContext context) {
+	slept(L, status, context);
+	return 0;
+}
+
+/// wait([token])
+static int
+wait_task(lua_State *L) {
+	struct lua_service *service = service_of(L);
+	struct task *task = task_check_suspend(L, service);
+	lua_settop(L, 1);
+	bind_token(L, service, task);
+	/* No message comes for it; the number is there to name it in skynet.task. */
+	task->session = service_new_session(service);
+	task->state = TASK_WAITING;
+	return lua_yieldk(L, 0, 0, waited);
+}
+
+/// wakeup(token) -> true, or nothing when nobody sleeps under it
+static int
+wakeup(lua_State *L) {
+	struct lua_service *service = service_of(L);
+	luaL_checkany(L, 1);
+	struct task *task = find_sleeper(L, service);
+	if (task == NULL)
+		return 0;
+	if (LIKELY(task->state != TASK_WAKING)) {
+		if (task->state == TASK_SLEEPING)
+			task_stop_timer(service, task->timer, task->session);
+		task->state = TASK_WAKING;
+		task->flags |= TASK_WOKEN;
+		task_queue_push(&service->woken, task);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* ---- the clock ---- */
+
+/// now() -> centiseconds
+static int
+now(lua_State *L) {
+	lua_pushinteger(L, (lua_Integer)skynet_now());
+	return 1;
+}
+
+/// hpc() -> nanoseconds
+static int
+hpc(lua_State *L) {
+	lua_pushinteger(L, (lua_Integer)skynet_clock_ns(service_of(L)->context));
+	return 1;
+}
+
+/// starttime() -> seconds since the epoch
+static int
+starttime(lua_State *L) {
+	lua_pushinteger(L, (lua_Integer)skynet_context_starttime(service_of(L)->context));
+	return 1;
+}
+
+/// time() -> seconds since the epoch, with fraction
+static int
+wall_time(lua_State *L) {
+	lua_Number start = (lua_Number)skynet_context_starttime(service_of(L)->context);
+	lua_pushnumber(L, start + (lua_Number)skynet_now() / 100);
+	return 1;
+}
+
+/// trace_timeout(on): remember where timeouts are made, for skynet.task
+static int
+set_trace_timeout(lua_State *L) {
+	service_of(L)->trace_timeout = lua_toboolean(L, 1);
+	return 0;
+}
+
+const luaL_Reg wait_functions[] = {
+	{"fork", fork_task},
+	{"timeout", timeout},
+	{"cancel", cancel},
+	{"sleep", sleep_task},
+	{"yield", yield},
+	{"wait", wait_task},
+	{"wakeup", wakeup},
+	{"now", now},
+	{"hpc", hpc},
+	{"starttime", starttime},
+	{"time", wall_time},
+	{"trace_timeout", set_trace_timeout},
+	{NULL, NULL},
+};

@@ -1,0 +1,2 @@
+local core = require "skynet.core"
+return core.face()
