@@ -134,7 +134,6 @@ static struct socket_entry *
 adopt(struct socket_server *server, struct socket_owner owner, int fd, enum socket_kind kind,
 	enum socket_state state) {
 	struct socket_entry *entry = socket_table_reserve(&server->table);
-	mutex_acquire(&entry->lock);
 	entry->owner = owner;
 	entry->fd = fd;
 	entry->kind = (uint8_t)kind;

@@ -53,7 +53,6 @@ socket_server_watch(struct socket_server *server, struct socket_owner owner, con
 		return -1;
 	struct socket_entry *entry = socket_table_reserve(&server->table);
 	int id = socket_entry_id(entry);
-	mutex_acquire(&entry->lock);
 	entry->owner = owner;
 	entry->fd = fd;
 	entry->kind = SOCKET_KIND_FILE;

@@ -41,8 +41,6 @@ accept_fd(int listener, struct socket_address *peer) {
 static void
 accepted(struct socket_server *server, struct socket_entry *listener, int fd,
 	const struct socket_address *peer) {
-	struct socket_entry *entry = socket_table_reserve(&server->table);
-	int id = socket_entry_id(entry);
 	mutex_acquire(&listener->lock);
 	bool nodelay = listener->nodelay;
 	int idle_s = listener->idle_s, interval_s = listener->interval_s;
@@ -51,7 +49,8 @@ accepted(struct socket_server *server, struct socket_entry *listener, int fd,
 	uint8_t policy = listener->policy;
 	mutex_release(&listener->lock);
 
-	mutex_acquire(&entry->lock);
+	struct socket_entry *entry = socket_table_reserve(&server->table);
+	int id = socket_entry_id(entry);
 	entry->owner = listener->owner;
 	entry->fd = fd;
 	entry->local = listener->local;

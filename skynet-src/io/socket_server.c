@@ -251,7 +251,6 @@ socket_destroy(struct socket_server *server, struct socket_entry *entry) {
 	skynet_free(entry->path);
 	skynet_free(entry->addresses);
 	socket_clear_queue(entry);
-	mutex_release(&entry->lock);
 	socket_table_release(&server->table, entry);
 }
 
@@ -441,11 +440,13 @@ request_missed(struct socket_server *server, const struct socket_request *reques
 
 static void
 run_request(struct socket_server *server, struct socket_request *request) {
-	struct socket_entry *entry = socket_table_find(&server->table, request->id);
+	/* The lock is passed through for the sake of ids that somebody has guessed. */
+	struct socket_entry *entry = socket_table_acquire(&server->table, request->id);
 	if (entry == NULL) {
 		request_missed(server, request);
 		return;
 	}
+	mutex_release(&entry->lock);
 	switch (request->type) {
 	case SOCKET_REQUEST_CONNECT:
 		request_connect(server, entry, request);

@@ -119,10 +119,15 @@ new_entry(struct socket_table *table) {
 struct socket_entry *
 socket_table_reserve(struct socket_table *table) {
 	mutex_acquire(&table->lock);
+	struct socket_entry *entry = new_entry(table);
+	mutex_release(&table->lock);
+	/* Who guesses the id, or is late with the one before, waits until the caller has filled it
+	 * in. */
+	mutex_acquire(&entry->lock);
+	mutex_acquire(&table->lock);
 	struct socket_index *index = atomic_load_explicit(&table->index, memory_order_relaxed);
 	if (table->used * 2 > index->mask)
 		index = grow(table, index);
-	struct socket_entry *entry = new_entry(table);
 	struct socket_entry *_Atomic *slot;
 	do {
 		table->last_id = table->last_id == INT_MAX ? 1 : table->last_id + 1;
@@ -138,7 +143,6 @@ socket_table_reserve(struct socket_table *table) {
 
 void
 socket_table_release(struct socket_table *table, struct socket_entry *entry) {
-	mutex_acquire(&entry->lock);
 	uint32_t id = (uint32_t)atomic_load_explicit(&entry->id, memory_order_relaxed);
 	atomic_store_explicit(&entry->id, 0, memory_order_relaxed);
 	entry_reset(entry);

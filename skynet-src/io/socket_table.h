@@ -94,11 +94,10 @@ void socket_table_init(struct socket_table *table);
 /// Frees all entries; what they hold has been ended before.
 void socket_table_fini(struct socket_table *table);
 
-/// Gives an entry with a fresh id in state OPENING, the rest zeroed. Any thread.
+/// Gives an entry with a fresh id in state OPENING, the rest zeroed, and its lock held. Any thread.
 struct socket_entry *socket_table_reserve(struct socket_table *table);
 
-/// Ends the id. The caller has emptied the entry; its lock is not held. The poller, or the thread
-/// that has reserved it and told nobody.
+/// Ends the id. The caller has emptied the entry and holds its lock, which is released. The poller.
 void socket_table_release(struct socket_table *table, struct socket_entry *entry);
 
 /// Finds the entry of a live id, NULL otherwise. Stays valid for the poller only.
