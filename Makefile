@@ -40,8 +40,8 @@ SKYNET_CFLAGS := -std=c11 -D_GNU_SOURCE -DSKYNET_VERSION='"$(SKYNET_VERSION)"' -
 	$(if $(filter 1,$(DEBUG_LOCKS)),-DSKYNET_DEBUG_LOCKS) $(LUA_CFLAGS) $(OPENSSL_CFLAGS)
 SKYNET_LDFLAGS := -pthread $(SKYNET_SAN) $(if $(filter 1,$(LTO)),-flto $(CFLAGS))
 SKYNET_AR     := $(if $(filter 1,$(LTO)),$(if $(SKYNET_CLANG),llvm-ar,gcc-ar),$(AR))
-# Modules see everything of each other inside one file, and only their entry points from outside.
-SKYNET_PIC    := -fPIC $(if $(SKYNET_CLANG),,-fno-semantic-interposition)
+# Modules show only their entry points, and call the Lua API, which they do a lot, without stubs.
+SKYNET_PIC    := -fPIC -fno-plt $(if $(SKYNET_CLANG),,-fno-semantic-interposition)
 ifeq ($(SKYNET_OS),Darwin)
 SKYNET_SHARED := -bundle -undefined dynamic_lookup
 SKYNET_WHOLE  = -Wl,-force_load,$(1)

@@ -25,13 +25,13 @@
 struct writer {
 	lua_State *L;
 	struct seri_buffer *out;
-	char *data;
-	size_t size, capacity;
+	char *data; /* the bytes so far are data..at, there is room up to `end` */
+	char *at, *end;
 	int box;       /* stack index of the userdata, 0 while `out` is used */
 	bool want_box; /* gave up at a metatable: start again with a box */
 };
 
-static bool pack_value(struct writer *w, int index, int depth);
+static bool pack_table(struct writer *w, int index, int depth);
 
 void
 seri_buffer_clear(struct seri_buffer *buffer) {
@@ -42,12 +42,15 @@ seri_buffer_clear(struct seri_buffer *buffer) {
 /// Makes room for `need` more bytes. Raises when a box cannot be had.
 static void
 writer_grow(struct writer *w, size_t need) {
-	size_t capacity = w->capacity < INITIAL_CAPACITY ? INITIAL_CAPACITY : w->capacity * 2;
-	if (capacity < w->size + need)
-		capacity = w->size + need;
+	size_t size = (size_t)(w->at - w->data);
+	size_t capacity = (size_t)(w->end - w->data) * 2;
+	if (capacity < INITIAL_CAPACITY)
+		capacity = INITIAL_CAPACITY;
+	if (capacity < size + need)
+		capacity = size + need;
 	if (w->box) {
 		char *data = lua_newuserdatauv(w->L, capacity, 0);
-		memcpy(data, w->data, w->size);
+		memcpy(data, w->data, size);
 		lua_replace(w->L, w->box);
 		w->data = data;
 	} else {
@@ -55,91 +58,90 @@ writer_grow(struct writer *w, size_t need) {
 		w->out->data = w->data;
 		w->out->capacity = capacity;
 	}
-	w->capacity = capacity;
+	w->at = w->data + size;
+	w->end = w->data + capacity;
 }
 
 static inline char *
 writer_reserve(struct writer *w, size_t need) {
-	if (w->capacity - w->size < need)
+	if (__builtin_expect((size_t)(w->end - w->at) < need, 0))
 		writer_grow(w, need);
-	return w->data + w->size;
+	return w->at;
 }
 
 static inline void
 pack_byte(struct writer *w, uint8_t byte) {
-	*writer_reserve(w, 1) = (char)byte;
-	w->size++;
+	char *at = writer_reserve(w, 1);
+	*at = (char)byte;
+	w->at = at + 1;
+}
+
+/// Writes a head and `size` bytes of operand.
+static inline void
+pack_operand(struct writer *w, uint8_t head, const void *operand, size_t size) {
+	char *at = writer_reserve(w, HEAD_MAX);
+	at[0] = (char)head;
+	memcpy(at + 1, operand, size);
+	w->at = at + 1 + size;
 }
 
 static inline void
 pack_integer(struct writer *w, lua_Integer value) {
-	char *at = writer_reserve(w, HEAD_MAX);
 	if (value == 0) {
-		at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_ZERO);
-		w->size += 1;
+		pack_byte(w, SERI_HEAD(SERI_NUMBER, SERI_ZERO));
 	} else if (value != (int32_t)value) {
 		uint64_t bits = htole64((uint64_t)value);
-		at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_I64);
-		memcpy(at + 1, &bits, sizeof bits);
-		w->size += 9;
+		pack_operand(w, SERI_HEAD(SERI_NUMBER, SERI_I64), &bits, sizeof bits);
 	} else if (value < 0 || value > UINT16_MAX) {
 		uint32_t bits = htole32((uint32_t)value);
-		at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_I32);
-		memcpy(at + 1, &bits, sizeof bits);
-		w->size += 5;
+		pack_operand(w, SERI_HEAD(SERI_NUMBER, SERI_I32), &bits, sizeof bits);
 	} else if (value > UINT8_MAX) {
 		uint16_t bits = htole16((uint16_t)value);
-		at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_U16);
-		memcpy(at + 1, &bits, sizeof bits);
-		w->size += 3;
+		pack_operand(w, SERI_HEAD(SERI_NUMBER, SERI_U16), &bits, sizeof bits);
 	} else {
-		at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_U8);
-		at[1] = (char)value;
-		w->size += 2;
+		uint8_t bits = (uint8_t)value;
+		pack_operand(w, SERI_HEAD(SERI_NUMBER, SERI_U8), &bits, sizeof bits);
 	}
 }
 
 static inline void
 pack_float(struct writer *w, lua_Number value) {
-	char *at = writer_reserve(w, HEAD_MAX);
 	uint64_t bits;
 	memcpy(&bits, &value, sizeof bits);
 	bits = htole64(bits);
-	at[0] = (char)SERI_HEAD(SERI_NUMBER, SERI_F64);
-	memcpy(at + 1, &bits, sizeof bits);
-	w->size += 9;
+	pack_operand(w, SERI_HEAD(SERI_NUMBER, SERI_F64), &bits, sizeof bits);
 }
 
 static inline void
 pack_pointer(struct writer *w, const void *value) {
-	char *at = writer_reserve(w, HEAD_MAX);
-	at[0] = (char)SERI_HEAD(SERI_POINTER, 0);
-	memcpy(at + 1, &value, sizeof value);
-	w->size += 1 + sizeof value;
+	pack_operand(w, SERI_HEAD(SERI_POINTER, 0), &value, sizeof value);
+}
+
+static void
+pack_long_string(struct writer *w, const char *text, size_t length) {
+	if (length > INT32_MAX)
+		luaL_error(w->L, "serialize can't pack a string of %I bytes", (LUAI_UACINT)length);
+	if (length <= UINT16_MAX) {
+		uint16_t bits = htole16((uint16_t)length);
+		pack_operand(w, SERI_HEAD(SERI_LONG_STRING, sizeof bits), &bits, sizeof bits);
+	} else {
+		uint32_t bits = htole32((uint32_t)length);
+		pack_operand(w, SERI_HEAD(SERI_LONG_STRING, sizeof bits), &bits, sizeof bits);
+	}
+	memcpy(writer_reserve(w, length), text, length);
+	w->at += length;
 }
 
 static inline void
 pack_string(struct writer *w, const char *text, size_t length) {
-	char *at = writer_reserve(w, HEAD_MAX + length);
-	size_t head = 1;
-	if (length <= SERI_SHORT_MAX) {
-		at[0] = (char)SERI_HEAD(SERI_SHORT_STRING, length);
-	} else if (length <= UINT16_MAX) {
-		uint16_t bits = htole16((uint16_t)length);
-		at[0] = (char)SERI_HEAD(SERI_LONG_STRING, 2);
-		memcpy(at + 1, &bits, sizeof bits);
-		head = 3;
-	} else {
-		if (length > INT32_MAX)
-			luaL_error(w->L, "serialize can't pack a string of %I bytes",
-				(LUAI_UACINT)length);
-		uint32_t bits = htole32((uint32_t)length);
-		at[0] = (char)SERI_HEAD(SERI_LONG_STRING, 4);
-		memcpy(at + 1, &bits, sizeof bits);
-		head = 5;
+	if (length > SERI_SHORT_MAX) {
+		pack_long_string(w, text, length);
+		return;
 	}
-	memcpy(at + head, text, length);
-	w->size += head + length;
+	char *at = writer_reserve(w, 1 + SERI_SHORT_MAX);
+	at[0] = (char)SERI_HEAD(SERI_SHORT_STRING, length);
+	memcpy(at + 1, text, length);
+	w->at = at + 1 + length;
 }
 
 static void
@@ -152,6 +154,44 @@ pack_table_head(struct writer *w, lua_Unsigned count) {
 				(LUAI_UACINT)count);
 		pack_byte(w, SERI_HEAD(SERI_TABLE, SERI_COUNT_FOLLOWS));
 		pack_integer(w, (lua_Integer)count);
+	}
+}
+
+/// Packs the value at the absolute index. Returns false to start again with a box.
+static inline __attribute__((always_inline)) bool
+pack_value(struct writer *w, int index, int depth) {
+	lua_State *L = w->L;
+	if (depth >= SERI_PACK_DEPTH)
+		luaL_error(L, "serialize can't pack too depth table");
+	int type = lua_type(L, index);
+	switch (type) {
+	case LUA_TSTRING: {
+		size_t length;
+		const char *text = lua_tolstring(L, index, &length);
+		pack_string(w, text, length);
+		return true;
+	}
+	case LUA_TNUMBER:
+		if (lua_isinteger(L, index))
+			pack_integer(w, lua_tointegerx(L, index, NULL));
+		else
+			pack_float(w, lua_tonumberx(L, index, NULL));
+		return true;
+	case LUA_TTABLE:
+		return pack_table(w, index, depth);
+	case LUA_TBOOLEAN:
+		pack_byte(w, SERI_HEAD(SERI_BOOLEAN, lua_toboolean(L, index) ? 1 : 0));
+		return true;
+	case LUA_TNIL:
+	case LUA_TNONE:
+		pack_byte(w, SERI_HEAD(SERI_NIL, 0));
+		return true;
+	case LUA_TLIGHTUSERDATA:
+		pack_pointer(w, lua_touserdata(L, index));
+		return true;
+	default:
+		luaL_error(L, "Unsupport type %s to serialize", lua_typename(L, type));
+		return false;
 	}
 }
 
@@ -237,7 +277,7 @@ pack_raw_table(struct writer *w, int index, int depth) {
 	return true;
 }
 
-static bool
+static __attribute__((noinline)) bool
 pack_table(struct writer *w, int index, int depth) {
 	lua_State *L = w->L;
 	/* Key, value, and what a metamethod needs; callers may run close to their limit. */
@@ -255,44 +295,6 @@ pack_table(struct writer *w, int index, int depth) {
 	return pack_raw_table(w, index, depth);
 }
 
-/// Packs the value at the absolute index. Returns false to start again with a box.
-static bool
-pack_value(struct writer *w, int index, int depth) {
-	lua_State *L = w->L;
-	if (depth >= SERI_PACK_DEPTH)
-		luaL_error(L, "serialize can't pack too depth table");
-	int type = lua_type(L, index);
-	switch (type) {
-	case LUA_TSTRING: {
-		size_t length;
-		const char *text = lua_tolstring(L, index, &length);
-		pack_string(w, text, length);
-		return true;
-	}
-	case LUA_TNUMBER:
-		if (lua_isinteger(L, index))
-			pack_integer(w, lua_tointegerx(L, index, NULL));
-		else
-			pack_float(w, lua_tonumberx(L, index, NULL));
-		return true;
-	case LUA_TTABLE:
-		return pack_table(w, index, depth);
-	case LUA_TBOOLEAN:
-		pack_byte(w, SERI_HEAD(SERI_BOOLEAN, lua_toboolean(L, index) ? 1 : 0));
-		return true;
-	case LUA_TNIL:
-	case LUA_TNONE:
-		pack_byte(w, SERI_HEAD(SERI_NIL, 0));
-		return true;
-	case LUA_TLIGHTUSERDATA:
-		pack_pointer(w, lua_touserdata(L, index));
-		return true;
-	default:
-		luaL_error(L, "Unsupport type %s to serialize", lua_typename(L, type));
-		return false;
-	}
-}
-
 static bool
 pack_values(struct writer *w, int from, int top) {
 	for (int i = from; i <= top; i++)
@@ -306,27 +308,32 @@ static void
 pack_with_box(lua_State *L, int from, int top, struct seri_buffer *out) {
 	lua_settop(L, top);
 	luaL_checkstack(L, 2, NULL);
-	struct writer w = {.L = L, .out = out, .capacity = INITIAL_CAPACITY};
-	w.data = lua_newuserdatauv(L, w.capacity, 0);
-	w.box = top + 1;
+	struct writer w = {.L = L, .out = out, .box = top + 1};
+	w.data = lua_newuserdatauv(L, INITIAL_CAPACITY, 0);
+	w.at = w.data;
+	w.end = w.data + INITIAL_CAPACITY;
 	pack_values(&w, from, top);
-	if (out->capacity < w.size) {
-		out->data = skynet_realloc(out->data, w.size);
-		out->capacity = w.size;
+	size_t size = (size_t)(w.at - w.data);
+	if (out->capacity < size) {
+		out->data = skynet_realloc(out->data, size);
+		out->capacity = size;
 	}
-	memcpy(out->data, w.data, w.size);
-	out->size = w.size;
+	memcpy(out->data, w.data, size);
+	out->size = size;
 	lua_settop(L, top);
 }
 
 void
 seri_pack(lua_State *L, int from, struct seri_buffer *out) {
 	int top = lua_gettop(L);
-	struct writer w = {.L = L, .out = out, .data = out->data, .capacity = out->capacity};
-	if (w.capacity == 0)
-		writer_grow(&w, INITIAL_CAPACITY);
+	if (out->data == NULL) {
+		out->data = skynet_malloc(INITIAL_CAPACITY);
+		out->capacity = INITIAL_CAPACITY;
+	}
+	struct writer w = {.L = L, .out = out, .data = out->data, .at = out->data};
+	w.end = w.data + out->capacity;
 	if (pack_values(&w, from, top))
-		out->size = w.size;
+		out->size = (size_t)(w.at - w.data);
 	else
 		pack_with_box(L, from, top, out);
 }
