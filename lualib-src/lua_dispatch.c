@@ -245,7 +245,8 @@ deliver_response(struct lua_service *service, lua_State *from, const struct inco
 	case SESSION_START:
 		task->session = 0;
 		task->timer = 0;
-		task_run(service, task, from, 0);
+		/* a function and its arguments, as of a fork: skynet.start passes one */
+		task_run(service, task, from, lua_gettop(task->L) - 1);
 		break;
 	case SESSION_DEADLINE:
 		entry = session_find(&service->sessions, task->session);
