@@ -9,6 +9,7 @@ local tap = {}
 local EVENTUALLY_CS <const> = 3000
 local POLL_CS <const> = 1
 
+local own_source <const> = debug.getinfo(1, "S").source
 local count, failed = 0, 0
 
 local function write(line)
@@ -32,6 +33,20 @@ function tap.note(message)
 	end
 end
 
+-- The line of the test script that is being run.
+local function where()
+	for level = 3, 20 do
+		local info = debug.getinfo(level, "Sl")
+		if not info then
+			break
+		end
+		if info.currentline > 0 and info.source ~= own_source then
+			return string.format("at %s:%d", info.short_src, info.currentline)
+		end
+	end
+	return "called from C"
+end
+
 local function report(passed, name, ...)
 	count = count + 1
 	name = tostring(name or "check " .. count):gsub("[\r\n#]", " ")
@@ -41,8 +56,7 @@ local function report(passed, name, ...)
 		for i = 1, select("#", ...) do
 			tap.note((select(i, ...)))
 		end
-		local where = debug.getinfo(3, "Sl")
-		tap.note(string.format("at %s:%d", where.short_src, where.currentline))
+		tap.note(where())
 	end
 	return passed
 end
