@@ -200,14 +200,17 @@ lpack(lua_State *L) {
 /* tostring(pointer, size) -> string; frees the block */
 static int
 ltostring(lua_State *L) {
-	void *data = lua_touserdata(L, 1);
-	size_t size = check_size(L, 2);
-	if (data == NULL) {
+	if (lua_isnoneornil(L, 1)) {
 		lua_pushliteral(L, "");
 		return 1;
 	}
 	luaL_argcheck(L, lua_islightuserdata(L, 1), 1, "pointer expected");
-	lua_pushlstring(L, data, size);
+	void *data = lua_touserdata(L, 1);
+	size_t size = check_size(L, 2);
+	if (data == NULL) {
+		size = 0;
+	}
+	lua_pushlstring(L, data != NULL ? data : "", size);
 	skynet_free(data);
 	return 1;
 }

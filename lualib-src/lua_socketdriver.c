@@ -388,6 +388,30 @@ ludp_send(lua_State *L) {
 	return 1;
 }
 
+/* Adds `event`: the types of socket messages by name. */
+static void
+add_events(lua_State *L) {
+	static const struct {
+		const char *name;
+		int type;
+	} events[] = {
+		{"DATA", SKYNET_SOCKET_TYPE_DATA},
+		{"CONNECT", SKYNET_SOCKET_TYPE_CONNECT},
+		{"CLOSE", SKYNET_SOCKET_TYPE_CLOSE},
+		{"ACCEPT", SKYNET_SOCKET_TYPE_ACCEPT},
+		{"ERROR", SKYNET_SOCKET_TYPE_ERROR},
+		{"UDP", SKYNET_SOCKET_TYPE_UDP},
+		{"WARNING", SKYNET_SOCKET_TYPE_WARNING},
+		{"FILE", SKYNET_SOCKET_TYPE_FILE},
+	};
+	lua_createtable(L, 0, sizeof(events) / sizeof(events[0]));
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		lua_pushinteger(L, events[i].type);
+		lua_setfield(L, -2, events[i].name);
+	}
+	lua_setfield(L, -2, "event");
+}
+
 SKYNET_API int luaopen_skynet_socketdriver(lua_State *L);
 
 int
@@ -414,9 +438,10 @@ luaopen_skynet_socketdriver(lua_State *L) {
 		{NULL, NULL},
 	};
 	luaL_checkversion(L);
-	lua_createtable(L, 0, sizeof(functions) / sizeof(functions[0]) + 14);
+	lua_createtable(L, 0, sizeof(functions) / sizeof(functions[0]) + 15);
 	lua_receive_buffer_register(L);
 	lua_socket_info_register(L);
+	add_events(L);
 	lua_getfield(L, LUA_REGISTRYINDEX, "skynet_context");
 	if (lua_touserdata(L, -1) == NULL) {
 		return luaL_error(L, "Init skynet context first");
