@@ -1,0 +1,425 @@
+-- skynet.socketchannel against a server in this service that does what the request says.
+local skynet = require "skynet"
+local socket = require "skynet.socket"
+local socketchannel = require "skynet.socketchannel"
+local tap = require "tap"
+
+local LOCAL <const> = "127.0.0.1"
+
+-- ---- the server: lines of "command argument" ----
+
+local server = { connections = 0, open = {}, received = {} }
+local does = {}
+
+function does.echo(id, text)
+	socket.write(id, text .. "\n")
+end
+
+function does.parts(id, count)
+	for i = 1, tonumber(count) do
+		socket.write(id, (i < tonumber(count) and "+" or "-") .. i .. "\n")
+	end
+end
+
+function does.hang() end
+
+function does.hangup(id)
+	return socket.close(id)
+end
+
+-- Answers, and closes behind the answer.
+function does.last(id, text)
+	socket.write(id, text .. "\n")
+	socket.close(id)
+end
+
+-- Does not read on before it is released.
+function does.stall(id, text)
+	tap.eventually(function() return server.released end, "a stalled answer is released")
+	socket.write(id, text .. "\n")
+end
+
+function does.delay(id, text)
+	skynet.fork(function()
+		tap.eventually(function() return server.released end, "delayed answers are released")
+		socket.write(id, text .. "\n")
+	end)
+end
+
+local function serve(id)
+	socket.start(id)
+	server.connections = server.connections + 1
+	server.open[id] = true
+	while true do
+		local line = socket.readline(id)
+		if not line then
+			break
+		end
+		table.insert(server.received, line)
+		local command, argument = line:match "^(%S+) ?(.*)$"
+		does[command](id, argument)
+		if socket.invalid(id) then
+			break
+		end
+	end
+	server.open[id] = nil
+	socket.close(id)
+end
+
+local function listen(port)
+	local listener, _, bound = socket.listen(LOCAL, port or 0)
+	socket.start(listener, function(id)
+		skynet.fork(serve, id)
+	end)
+	return listener, bound
+end
+
+local function hang_up_all()
+	for id in pairs(server.open) do
+		socket.shutdown(id)
+	end
+	tap.eventually(function() return next(server.open) == nil end, "the server hangs up")
+end
+
+local function free_port()
+	local id, _, port = socket.listen(LOCAL, 0)
+	socket.close(id)
+	return port
+end
+
+-- ---- response functions ----
+
+local function line(sock)
+	return true, sock:readline()
+end
+
+local function part(sock)
+	local text = sock:readline()
+	return true, text:sub(2), text:sub(1, 1) == "+"
+end
+
+-- "session text"; "?" in front of the text refuses, "+" says that there is more.
+local function by_session(sock)
+	local session, mark, text = sock:readline():match "^(%d+) ([?+]?)(.*)$"
+	return tonumber(session), mark ~= "?", text, mark == "+"
+end
+
+local function later(f, ...)
+	local result = {}
+	skynet.fork(function(...)
+		result.ok, result.value = pcall(f, ...)
+		result.done = true
+	end, ...)
+	skynet.yield()
+	return result
+end
+
+local function await(result, name)
+	tap.eventually(function() return result.done end, name)
+	return result.ok, result.value
+end
+
+local function is_socket_error(result, name)
+	local ok, value = await(result, name)
+	tap.ok(not ok and value == socketchannel.error, name .. " with the socket error")
+end
+
+-- ---- tests ----
+
+local function test_order(port)
+	local channel = socketchannel.channel { host = LOCAL, port = port }
+	tap.is(tostring(socketchannel.error), "[Error: socket]", "the socket error has a name")
+	tap.is(channel:request("echo one\n", line), "one", "the first request connects")
+	tap.ok(math.type(channel.__sock[1]) == "integer", "the channel shows its socket id")
+	tap.is(channel:request({ "echo ", "two", "\n" }, line), "two", "a table can be sent")
+	tap.is(channel:request("echo a\necho b\n"), nil, "without a response it does not wait")
+	tap.is(channel:response(line), "a", "responses can be waited for")
+	tap.is(channel:response(line), "b", "one after the other")
+	local results = {}
+	for i = 1, 50 do
+		results[i] = later(channel.request, channel, "echo " .. i .. "\n", line)
+	end
+	local right = true
+	tap.eventually(function() return results[50].done end, "50 pipelined requests end")
+	for i = 1, 50 do
+		right = right and results[i].value == tostring(i)
+	end
+	tap.ok(right, "each with its own response")
+	tap.is_deeply(channel:request("parts 3\n", part), { "1", "2", "3" }, "parts are an array")
+	tap.is(channel:request("echo ", line, { "low", "\n" }), "low", "padding is sent behind")
+	tap.is(server.connections, 1, "all over one connection")
+	tap.raises(function()
+		channel:request("echo x\n", function(sock)
+			return false, "refused " .. sock:readline()
+		end)
+	end, "refused x", "a refused request raises")
+	local refusal = {}
+	local ok, value = pcall(channel.request, channel, "echo x\n", function(sock)
+		sock:readline()
+		return false, refusal
+	end)
+	tap.ok(not ok and value == refusal, "a table is raised as it is")
+	channel:close()
+end
+
+local function test_order_failures(port)
+	local channel = socketchannel.channel { host = LOCAL, port = port }
+	local first = later(channel.request, channel, "echo 1\n", function(sock)
+		sock:readline()
+		error "bad response"
+	end)
+	local second = later(channel.request, channel, "hang\n", line)
+	local ok, value = await(first, "a request with a failing response function ends")
+	tap.ok(not ok and value:find "bad response", "with its error")
+	ok, value = await(second, "the request behind it ends")
+	tap.ok(not ok and value:find "bad response", "with the same error")
+	tap.is(channel:request("echo again\n", line), "again", "the next request connects again")
+	is_socket_error(later(channel.request, channel, "hangup\n", line), "a lost request ends")
+	tap.is(channel:request("echo again\n", line), "again", "the next request connects again")
+	hang_up_all()
+	tap.is(channel:request("echo idle\n", line), "idle", "an end while idle is noticed")
+	tap.is(channel:request("last words\n", line), "words", "an answer before the end arrives")
+	channel:close()
+end
+
+local function test_close(port)
+	local channel = socketchannel.channel { host = LOCAL, port = port }
+	local waiting = later(channel.request, channel, "hang\n", line)
+	tap.eventually(function() return server.received[#server.received] == "hang" end,
+		"a request is under way")
+	channel:close()
+	is_socket_error(waiting, "a request on a closed channel ends")
+	tap.raises(function() channel:request("echo x\n", line) end, "closed",
+		"a request after close raises")
+	channel:close()
+	tap.is(channel:connect(true), true, "connect opens again")
+	tap.is(channel:request("echo x\n", line), "x", "and requests work")
+	channel:close()
+end
+
+local function test_connect_failures()
+	local port = free_port()
+	local channel = socketchannel.channel { host = LOCAL, port = port }
+	local ok, value = pcall(channel.connect, channel, true)
+	tap.ok(not ok and value == socketchannel.error, "connect once raises the socket error")
+	is_socket_error(later(channel.request, channel, "x", line), "a request fails")
+	local one = later(channel.request, channel, "x", line)
+	local two = later(channel.request, channel, "x", line)
+	is_socket_error(one, "of two requests the first fails")
+	is_socket_error(two, "and the second")
+	local for_ever = later(channel.connect, channel)
+	skynet.sleep(5)
+	local listener = listen(port)
+	tap.ok(await(for_ever, "connect tries again until it works"), "without an error")
+	tap.is(channel:request("echo up\n", line), "up", "then requests work")
+	channel:close()
+	socket.close(listener)
+	for_ever = later(channel.connect, channel)
+	skynet.sleep(150)
+	channel:close()
+	is_socket_error(for_ever, "close ends connecting")
+end
+
+local function test_backup(port)
+	local dead = free_port()
+	local channel = socketchannel.channel {
+		host = LOCAL,
+		port = dead,
+		nodelay = true,
+		backup = { { host = LOCAL, port = dead }, LOCAL, { host = LOCAL, port = port } },
+	}
+	tap.is(channel:request("echo backup\n", line), "backup", "a backup takes over")
+	tap.is(channel.__port, port, "the channel shows the peer in use")
+	channel:close()
+	channel:changebackup {}
+	channel:changehost(LOCAL, dead)
+	tap.raises(function() channel:connect(true) end, "socket", "without backup there is none")
+	channel:changehost(LOCAL, port)
+	tap.is(channel:request("echo up\n", line), "up", "changehost sets another address")
+	local connections = server.connections
+	channel:changehost(LOCAL, port)
+	tap.is(channel:request("echo new\n", line), "new", "requests work after changehost")
+	tap.is(server.connections, connections + 1, "over a new connection")
+	channel:close()
+end
+
+local function test_auth(port)
+	local channel
+	local authenticated = 0
+	channel = socketchannel.channel {
+		host = LOCAL,
+		port = port,
+		auth = function(self)
+			tap.is(self:request("echo auth\n", line), "auth", "auth may send requests")
+			authenticated = authenticated + 1
+		end,
+	}
+	local one = later(channel.request, channel, "echo 1\n", line)
+	local two = later(channel.request, channel, "echo 2\n", line)
+	tap.is(select(2, await(one, "a request waits for auth")), "1", "and goes on")
+	tap.is(select(2, await(two, "another one, too")), "2", "and goes on")
+	tap.is(authenticated, 1, "auth is run once")
+	hang_up_all()
+	tap.is(channel:request("echo 3\n", line), "3", "auth is run")
+	tap.is(authenticated, 2, "for each connection")
+	channel:close()
+
+	local failing = socketchannel.channel {
+		host = LOCAL,
+		port = port,
+		auth = function() error "wrong password" end,
+	}
+	is_socket_error(later(failing.request, failing, "echo x\n", line), "failed auth ends a request")
+	failing:close()
+
+	local dead = free_port()
+	local moving
+	moving = socketchannel.channel {
+		host = LOCAL,
+		port = port,
+		auth = function(self)
+			if not self.moved then
+				self.moved = true
+				self:changebackup { { host = LOCAL, port = port } }
+				self:changehost(LOCAL, dead)
+			end
+		end,
+	}
+	tap.is(moving:request("echo moved\n", line), "moved", "auth may change the addresses")
+	moving:close()
+end
+
+local function test_sessions(port)
+	local channel = socketchannel.channel { host = LOCAL, port = port, response = by_session }
+	tap.is(channel:request("echo 1 one\n", 1), "one", "a session gets its response")
+	server.released = nil
+	local slow = later(channel.request, channel, "delay 2 slow\n", 2)
+	tap.is(channel:request("echo 3 quick\n", 3), "quick", "responses may overtake")
+	server.released = true
+	tap.is(select(2, await(slow, "the slow one ends")), "slow", "with its response")
+	tap.raises(function() channel:request("echo 4 ?no\n", 4) end, "no", "a refusal raises")
+	channel:request("echo 99 nobody\n")
+	tap.is(channel:request("echo 5 after\n", 5), "after", "an unknown session does no harm")
+	local parts = later(channel.request, channel, "echo 6 +a\n", 6)
+	channel:request("echo 6 +b\n")
+	channel:request("echo 6 c\n")
+	tap.is_deeply(select(2, await(parts, "a response in parts ends")), { "a", "b", "c" },
+		"and is an array")
+	local waiting = later(channel.request, channel, "hang\n", 7)
+	skynet.yield()
+	tap.raises(function() channel:request("hang\n", 7) end, "in use", "a session is used once")
+	hang_up_all()
+	is_socket_error(waiting, "a lost request ends")
+	tap.is(channel:request("echo 8 again\n", 8), "again", "the next one connects again")
+	local response = later(channel.response, channel, 9)
+	skynet.yield()
+	channel:request("echo 9 pushed\n")
+	tap.is(select(2, await(response, "a response without a request ends")), "pushed", "with its data")
+	channel:close()
+end
+
+local function test_session_failures(port)
+	local channel = socketchannel.channel {
+		host = LOCAL,
+		port = port,
+		response = function(sock)
+			local session, text = sock:readline():match "^(%d+) (.*)$"
+			session = tonumber(session)
+			if text == "one" then
+				error { session = session, message = "only this" }
+			elseif text == "all" then
+				error "everything"
+			end
+			return session, true, text
+		end,
+	}
+	local other = later(channel.request, channel, "hang\n", 1)
+	tap.raises(function() channel:request("echo 2 one\n", 2) end, "only this",
+		"a response function can fail one request")
+	tap.is(other.done, nil, "without touching others")
+	tap.raises(function() channel:request("echo 3 all\n", 3) end, "everything",
+		"another error ends the connection")
+	local ok, value = await(other, "and with it the others")
+	tap.ok(not ok and value:find "everything", "they get the error")
+	tap.is(channel:request("echo 4 again\n", 4), "again", "the next one connects again")
+	channel:close()
+end
+
+local function test_timeouts(port)
+	local channel = socketchannel.channel { host = LOCAL, port = port, timeout = 3000 }
+	server.released = nil
+	tap.raises(function() channel:request("stall late\n", line, nil, 2) end, "timeout",
+		"a request can have a deadline")
+	local next_one = later(channel.request, channel, "echo next\n", line)
+	server.released = true
+	tap.is(select(2, await(next_one, "the next request ends")), "next",
+		"a late response is not taken for the next one")
+	channel:close()
+	channel = socketchannel.channel { host = LOCAL, port = port, response = by_session, timeout = 2 }
+	server.released = nil
+	tap.raises(function() channel:request("delay 1 late\n", 1) end, "timeout",
+		"a channel can have a deadline")
+	server.released = true
+	tap.is(channel:request("echo 2 next\n", 2, nil, 3000), "next", "a late session is dropped")
+	channel:close()
+end
+
+local function test_overload(port)
+	local seen = {}
+	local channel = socketchannel.channel {
+		host = LOCAL,
+		port = port,
+		overload = function(is_overload)
+			seen[#seen + 1] = is_overload
+		end,
+	}
+	server.released = nil
+	channel:request("stall x\n")
+	channel:request(("hang " .. ("x"):rep(1 << 20) .. "\n"):rep(24))
+	tap.eventually(function() return seen[1] end, "overload begins")
+	server.released = true
+	tap.eventually(function() return #seen >= 2 end, "and ends")
+	tap.is_deeply({ seen[1], seen[#seen] }, { true, false }, "true first, false at the end")
+	channel:close()
+end
+
+local function test_own_methods(port)
+	local channel = socketchannel.channel {
+		host = LOCAL,
+		port = port,
+		socket_readline = function(sock)
+			return "own " .. socket.readline(sock[1])
+		end,
+	}
+	tap.is(channel:request("echo text\n", line), "own text", "methods can be replaced")
+	channel:close()
+end
+
+local function test_collection(port)
+	do
+		local channel = socketchannel.channel { host = LOCAL, port = port }
+		channel:request("echo x\n", line)
+	end
+	tap.eventually(function()
+		collectgarbage()
+		return next(server.open) == nil
+	end, "a channel that nobody holds closes itself")
+end
+
+tap.run(function()
+	local listener, port = listen()
+	tap.raises(function() socketchannel.channel {} end, "host", "a host is needed")
+	test_order(port)
+	test_order_failures(port)
+	test_close(port)
+	test_connect_failures()
+	test_backup(port)
+	test_auth(port)
+	test_sessions(port)
+	test_session_failures(port)
+	test_timeouts(port)
+	test_overload(port)
+	test_own_methods(port)
+	test_collection(port)
+	socket.close(listener)
+end)
