@@ -338,10 +338,11 @@ static void
 refuses_overrides_of_another_form(void **state) {
 	struct fixture *fixture = *state;
 	const char *const overrides[] = {"thread"}, *const no_key[] = {"=1"},
-			  *const bad[] = {"thread=many"};
+			  *const blank[] = {" a=1"}, *const bad[] = {"thread=many"};
 	assert_int_equal(load_with(fixture, "", overrides, 1), SKYNET_ECONFIG);
 	assert_non_null(strstr(fixture->error.text, "'-D thread' is not of the form key=value"));
 	assert_int_equal(load_with(fixture, "", no_key, 1), SKYNET_ECONFIG);
+	assert_int_equal(load_with(fixture, "", blank, 1), SKYNET_ECONFIG);
 	assert_int_equal(load_with(fixture, "", bad, 1), SKYNET_ECONFIG);
 	assert_string_equal(
 		fixture->error.text, "command line: Invalid thread 0 , should be in [1,1024]");

@@ -1,0 +1,188 @@
+/* See kqueue_shim.h. A queue is an epoll descriptor; what epoll cannot hold (a value per filter) is
+ * in a table by descriptor number. A descriptor that was closed leaves the epoll set by itself; its
+ * stale row is found when it is added again. */
+#include "kqueue_shim.h"
+
+#ifdef __linux__
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define QUEUES_MAX 8
+#define EVENTS_MAX 256
+
+struct row {
+	bool read, write;
+	void *read_udata, *write_udata;
+};
+
+struct queue {
+	int fd;      /* epoll; 0: free */
+	int user_fd; /* what NOTE_TRIGGER writes to */
+	struct row *rows;
+	size_t row_count;
+};
+
+static struct queue queues[QUEUES_MAX];
+static pthread_mutex_t queues_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct queue *
+queue_of(int fd) {
+	for (int i = 0; i < QUEUES_MAX; i++)
+		if (queues[i].fd == fd && fd > 0)
+			return &queues[i];
+	return NULL;
+}
+
+/* The number may have been that of a queue that is closed now. */
+static struct queue *
+free_queue(int fd) {
+	struct queue *queue = queue_of(fd);
+	for (int i = 0; i < QUEUES_MAX && queue == NULL; i++)
+		if (queues[i].fd == 0)
+			queue = &queues[i];
+	if (queue == NULL)
+		abort();
+	if (queue->fd != 0)
+		close(queue->user_fd);
+	free(queue->rows);
+	*queue = (struct queue){.fd = fd};
+	return queue;
+}
+
+int
+kqueue(void) {
+	int fd = epoll_create1(0);
+	if (fd < 0)
+		return -1;
+	pthread_mutex_lock(&queues_lock);
+	struct queue *queue = free_queue(fd);
+	queue->user_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = queue->user_fd};
+	if (queue->user_fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, queue->user_fd, &event) < 0)
+		abort();
+	pthread_mutex_unlock(&queues_lock);
+	return fd;
+}
+
+static struct row *
+row_of(struct queue *queue, uintptr_t ident) {
+	if (ident >= queue->row_count) {
+		size_t count = ident + 64;
+		queue->rows = realloc(queue->rows, count * sizeof(struct row));
+		memset(queue->rows + queue->row_count, 0,
+			(count - queue->row_count) * sizeof(struct row));
+		queue->row_count = count;
+	}
+	return &queue->rows[ident];
+}
+
+static int
+apply_row(struct queue *queue, int fd, const struct row *row) {
+	struct epoll_event event = {.data.fd = fd};
+	event.events = (row->read ? EPOLLIN : 0u) | (row->write ? EPOLLOUT : 0u);
+	if (event.events == 0)
+		return epoll_ctl(queue->fd, EPOLL_CTL_DEL, fd, NULL);
+	if (epoll_ctl(queue->fd, EPOLL_CTL_MOD, fd, &event) == 0)
+		return 0;
+	return errno == ENOENT ? epoll_ctl(queue->fd, EPOLL_CTL_ADD, fd, &event) : -1;
+}
+
+static bool
+is_polled(const struct queue *queue, int fd, const struct row *row) {
+	struct epoll_event event = {.data.fd = fd};
+	event.events = (row->read ? EPOLLIN : 0u) | (row->write ? EPOLLOUT : 0u);
+	return epoll_ctl(queue->fd, EPOLL_CTL_MOD, fd, &event) == 0;
+}
+
+static int
+apply_change(struct queue *queue, const struct kevent *change) {
+	if (change->filter == EVFILT_USER) {
+		uint64_t one = 1;
+		if (change->fflags & NOTE_TRIGGER)
+			return write(queue->user_fd, &one, sizeof(one)) < 0 ? -1 : 0;
+		return 0;
+	}
+	if (change->ident > 1 << 20) {
+		errno = EBADF;
+		return -1;
+	}
+	struct row *row = row_of(queue, change->ident);
+	if ((row->read || row->write) && !is_polled(queue, (int)change->ident, row))
+		*row = (struct row){.read = false}; /* of a descriptor that was closed */
+	bool on = (change->flags & EV_ADD) != 0;
+	bool *filter = change->filter == EVFILT_READ ? &row->read : &row->write;
+	if (!on && !*filter) {
+		errno = ENOENT;
+		return -1;
+	}
+	*filter = on;
+	if (change->filter == EVFILT_READ)
+		row->read_udata = change->udata;
+	else
+		row->write_udata = change->udata;
+	int result = apply_row(queue, (int)change->ident, row);
+	if (result < 0 && on)
+		*filter = false;
+	return result;
+}
+
+static int
+translate(struct queue *queue, const struct epoll_event *found, struct kevent *events, int room) {
+	int count = 0;
+	struct row *row = row_of(queue, (uintptr_t)found->data.fd);
+	bool over = (found->events & (EPOLLERR | EPOLLHUP)) != 0;
+	int flags = over ? EV_EOF : 0;
+	if (found->data.fd == queue->user_fd) {
+		EV_SET(&events[0], 0, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL);
+		return 1;
+	}
+	if (row->read && (over || (found->events & EPOLLIN)) && count < room) {
+		EV_SET(&events[count], found->data.fd, EVFILT_READ, flags, 0, 0, row->read_udata);
+		count++;
+	}
+	if (row->write && (over || (found->events & EPOLLOUT)) && count < room) {
+		EV_SET(&events[count], found->data.fd, EVFILT_WRITE, flags, 0, 0, row->write_udata);
+		count++;
+	}
+	return count;
+}
+
+int
+kevent(int fd, const struct kevent *changes, int change_count, struct kevent *events,
+	int event_count, const struct timespec *timeout) {
+	int result = 0;
+	pthread_mutex_lock(&queues_lock);
+	struct queue *queue = queue_of(fd);
+	if (queue == NULL) {
+		errno = EBADF;
+		result = -1;
+	}
+	for (int i = 0; i < change_count && result == 0; i++)
+		result = apply_change(queue, &changes[i]);
+	pthread_mutex_unlock(&queues_lock);
+	if (result < 0 || event_count == 0)
+		return result;
+
+	struct epoll_event found[EVENTS_MAX];
+	/* Each may become two. */
+	int most = event_count / 2 < EVENTS_MAX ? (event_count + 1) / 2 : EVENTS_MAX;
+	int timeout_ms = -1;
+	if (timeout != NULL)
+		timeout_ms = (int)(timeout->tv_sec * 1000 + (timeout->tv_nsec + 999999) / 1000000);
+	int n = epoll_wait(fd, found, most, timeout_ms);
+	if (n < 0)
+		return -1;
+	pthread_mutex_lock(&queues_lock);
+	for (int i = 0; i < n; i++)
+		result += translate(queue, &found[i], events + result, event_count - result);
+	pthread_mutex_unlock(&queues_lock);
+	return result;
+}
+#endif
