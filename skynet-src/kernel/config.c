@@ -380,7 +380,7 @@ install_proxy(lua_State *L) {
 static void
 apply_override(lua_State *L, const char *text) {
 	const char *equals = strchr(text, '=');
-	if (equals == NULL || equals == text)
+	if (equals == NULL || equals == text || strcspn(text, " \t\r\n") < (size_t)(equals - text))
 		luaL_error(L, "command line: '-D %s' is not of the form key=value", text);
 	lua_pushlstring(L, text, (size_t)(equals - text));
 	const char *value = equals + 1;

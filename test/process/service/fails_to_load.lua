@@ -1,0 +1,2 @@
+---Raises in its main chunk.
+error "this script does not load"

@@ -1,0 +1,101 @@
+# A start that fails says why in one line on stderr, and ends with a status other than 0.
+. test/process/lib.sh
+
+# fails NAME PATTERN <LINES: a node with these lines in its config.
+fails() {
+	config node
+	run node
+	[ "$status" -ne 0 ] && [ "$status" -lt 124 ]
+	ok "$1" $?
+	[ "$status" -ne 0 ] || echo "# exit status 0"
+	like "$1: says_why" "$err" "skynet: $TEST_TMP/node$2"
+	is "$1: in_one_line" "$(lines "$err")" 1
+}
+
+rm -f "$TEST_TMP/node"
+run node
+is "missing_config" "$status $err" \
+	"1 skynet: $TEST_TMP/node: cannot open '$TEST_TMP/node': No such file or directory"
+
+fails "syntax_error" ":6: unexpected symbol*" <<-'END'
+	thread = = 2
+END
+fails "value_of_a_wrong_type" ":6: Invalid config table key = thread *" <<-'END'
+	thread = {}
+END
+fails "thread_0" ":6: Invalid thread 0 , should be in [[]1,1024]" <<-'END'
+	thread = 0
+END
+fails "unknown_variable" ":6: os.getenv() failed: SKYNET_TEST_NO_SUCH *" <<-'END'
+	name = "$SKYNET_TEST_NO_SUCH"
+END
+fails "search_path_without_a_question_mark" ":6: Invalid C service path: *" <<-'END'
+	cpath = "./cservice"
+END
+fails "missing_log_service" ": Can't launch no_such_log service*" <<-'END'
+	logservice = "no_such_log"
+END
+fails "log_file_that_cannot_be_opened" ": *cannot open log file '/nonexistent/log': No such *" <<-'END'
+	logger = "/nonexistent/log"
+END
+fails "missing_bootstrap_module" ": *no_such_module*" <<-'END'
+	bootstrap = "no_such_module x"
+END
+fails "missing_bootstrap_script" ": *no_such_boot*" <<-'END'
+	bootstrap = "snlua no_such_boot"
+END
+fails "missing_loader" ": *no_such_loader*" <<-'END'
+	lualoader = "./no_such_loader.lua"
+END
+fails "missing_start_script" ": *no_such_start*" <<-'END'
+	start = "no_such_start"
+END
+fails "start_script_that_does_not_load" ": *fails_to_load*" <<-'END'
+	start = "fails_to_load"
+END
+fails "start_script_that_does_not_start" ": *fails_to_start*" <<-'END'
+	start = "fails_to_start"
+END
+fails "standalone_without_harbor" ": *standalone*harbor*" <<-'END'
+	standalone = "127.0.0.1:1"
+END
+
+hold_port
+fails "master_port_in_use" ": *$held_port*" <<-END
+	harbor = 1
+	standalone = "127.0.0.1:$held_port"
+	master = "127.0.0.1:$held_port"
+	address = "127.0.0.1:$(free_port)"
+END
+master=$(free_port)
+fails "own_port_in_use" ": *$held_port*" <<-END
+	harbor = 1
+	standalone = "127.0.0.1:$master"
+	master = "127.0.0.1:$master"
+	address = "127.0.0.1:$held_port"
+END
+fails "master_that_cannot_be_reached" ": *127.0.0.1:$master*" <<-END
+	harbor = 2
+	master = "127.0.0.1:$master"
+	address = "127.0.0.1:$(free_port)"
+END
+
+config first <<-END
+	harbor = 1
+	standalone = "127.0.0.1:$master"
+	master = "127.0.0.1:$master"
+	address = "127.0.0.1:$(free_port)"
+END
+start first
+check "a_good_master_boots" logged first "idle: up"
+fails "harbor_id_that_is_taken" ": *" <<-END
+	harbor = 1
+	master = "127.0.0.1:$master"
+	address = "127.0.0.1:$(free_port)"
+END
+check "the_first_holder_of_the_id_lives_on" kill -0 "$pid"
+kill -TERM "$pid" 2>/dev/null
+ended first
+is "and_stops_in_order" "$status" 0
+
+finish
