@@ -19,6 +19,7 @@
 #define LOAD_CREDIT_KIB 256
 #define LAUNCHER        ".launcher"
 #define LAUNCH_FAILED   "ERROR"
+#define REASON_SIZE     256
 
 /* Settings that the loader finds as globals. */
 static const struct {
@@ -80,6 +81,29 @@ traceback(lua_State *L) {
 	return 1;
 }
 
+/// True when `args` are those of the first service of the node and no launcher has been started
+/// yet.
+static bool
+is_bootstrap(struct skynet_context *context, const char *args, size_t size) {
+	const char *line = setting_or(context, "bootstrap", "");
+	line += strcspn(line, " \t");
+	line += strspn(line, " \t");
+	return strlen(line) == size && memcmp(line, args, size) == 0 &&
+	       skynet_name_find(context, LAUNCHER + 1) == 0;
+}
+
+/// Logs why the service cannot start. When it is the one that starts all others, that ends the
+/// node.
+static void
+report(struct snlua *service, const char *what, const char *text, const char *args, size_t size) {
+	skynet_error(service->context, "%s : %s", what, text);
+	if (!is_bootstrap(service->context, args, size))
+		return;
+	char reason[REASON_SIZE];
+	snprintf(reason, sizeof reason, "%s : %.*s", what, (int)strcspn(text, "\n"), text);
+	skynet_node_abort(service->context, 1, reason);
+}
+
 /// Loads and runs the loader with the argument text. Returns 0, or -1 with the reason logged.
 static int
 run_loader(struct snlua *service, const char *args, size_t size) {
@@ -89,13 +113,14 @@ run_loader(struct snlua *service, const char *args, size_t size) {
 	lua_pushcfunction(L, traceback);
 	int status = code_cache_load(service->cache, L, loader, NULL, service->cache_mode);
 	if (status != LUA_OK) {
-		skynet_error(service->context, "Can't load %s : %s", loader, lua_tostring(L, -1));
+		char what[REASON_SIZE];
+		snprintf(what, sizeof what, "Can't load %s", loader);
+		report(service, what, lua_tostring(L, -1), args, size);
 		return -1;
 	}
 	lua_pushlstring(L, args, size);
 	if (lua_pcall(L, 1, 0, base + 1) != LUA_OK) {
-		skynet_error(
-			service->context, "lua loader error : %s", luaL_tolstring(L, -1, NULL));
+		report(service, "lua loader error", luaL_tolstring(L, -1, NULL), args, size);
 		return -1;
 	}
 	lua_settop(L, base);
@@ -135,8 +160,7 @@ launch(struct snlua *service, const char *args, size_t size) {
 	lua_pushlightuserdata(L, service);
 	int result = -1;
 	if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-		skynet_error(
-			service->context, "lua loader error : %s", luaL_tolstring(L, -1, NULL));
+		report(service, "lua loader error", luaL_tolstring(L, -1, NULL), args, size);
 	else
 		result = run_loader(service, args, size);
 	if (result == 0) {
