@@ -18,7 +18,7 @@ REPLAYS     := $(if $(filter test fuzz%,$(T)),$(patsubst test/fuzz/%.c,build/tes
 	$(wildcard test/fuzz/$(T:test=fuzz)*.c)))
 LUA_TESTS    = $(wildcard test/lua/$(T)*.lua)
 PROCESS_TESTS = $(wildcard test/process/$(T)*.sh test/process/$(T)*.t)
-PROVE       := CMOCKA_MESSAGE_OUTPUT=TAP SKYNET_SANITIZE=$(SANITIZE) prove -j$(JOBS) --exec test/run
+PROVE       := CMOCKA_MESSAGE_OUTPUT=TAP SKYNET_SANITIZE=$(SANITIZE) prove -j$(JOBS) -f -o --exec test/run
 TEST_LIBS    = $(OBJ)/liblualib.a $(OBJ)/libservice.a $(OBJ)/libskynet.a
 
 # What a test source asks for; "%" in the name of an object keeps builds with own flags apart.
