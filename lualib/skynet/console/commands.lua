@@ -112,8 +112,19 @@ define("list", "Services and what they were started with", function()
 	return launcher_call "LIST"
 end)
 
+---What a service says about a bounded mailbox, shown when there is a bound.
+local BOUND_KEYS <const> = { "blocked", "dropped", "mailbox_limit", "rejected" }
+
 define("stat [TI]", "CPU, messages, mailbox and tasks of each service", function(_, ti)
-	return launcher_call("STAT", timeout_of(ti))
+	local list = launcher_call("STAT", timeout_of(ti))
+	for _, stat in pairs(list) do
+		if type(stat) == "table" and (stat.mailbox_limit or 0) == 0 then
+			for _, key in ipairs(BOUND_KEYS) do
+				stat[key] = nil
+			end
+		end
+	end
+	return list
 end)
 
 define("mem [TI]", "Lua memory of each service", function(_, ti)
