@@ -1,6 +1,7 @@
 ---The shared tree: values, subtrees, and waiting for what is not there yet.
 local skynet = require "skynet"
 local datacenter = require "skynet.datacenter"
+local harbor = require "skynet.harbor"
 local tap = require "tap"
 
 ---Start waiting; the result is filled in later: { ok, value or error }.
@@ -108,7 +109,8 @@ end
 
 local function dead_waiters()
 	local puppet = skynet.newservice "puppet"
-	skynet.send(puppet, "lua", "run", "call", "DATACENTER", "lua", "WAIT", "gone", "deep")
+	local store = harbor.queryname "DATACENTER"
+	skynet.send(puppet, "lua", "run", "call", store, "lua", "WAIT", "gone", "deep")
 	tap.eventually(function()
 		return skynet.call(puppet, "debug", "STAT").task > 0
 	end, "another service waits")

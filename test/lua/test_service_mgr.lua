@@ -83,6 +83,10 @@ end
 local function the_dead_are_forgotten(address)
 	skynet.call(address, "lua", "echo")
 	pcall(skynet.call, address, "lua", "leave")
+	-- the answer comes while the service is leaving
+	tap.eventually(function()
+		return not skynet.send(address, "lua", "echo")
+	end, "a service leaves")
 	local again = skynet.uniqueservice "puppet"
 	tap.isnt(again, address, "launches a unique service again after it has left")
 	skynet.kill(again)
