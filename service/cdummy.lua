@@ -31,6 +31,9 @@ skynet.register_protocol {
 
 ---@param name string
 local function tell_harbor(name)
+	if not harbor_service then
+		return
+	end
 	skynet.redirect(harbor_service, names[name], "harbor", 0, "N " .. name)
 end
 
@@ -98,7 +101,7 @@ end
 skynet.start(function()
 	harbor_service = skynet.launch("harbor", 0, skynet.self())
 	if not harbor_service then
-		error "cannot launch the C service 'harbor'"
+		skynet.error "The C service 'harbor' cannot be had: nothing can be sent to global names"
 	end
 
 	skynet.dispatch("lua", function(_, _, name, ...)
