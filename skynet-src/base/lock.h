@@ -31,8 +31,9 @@ enum lock_rank {
 };
 
 #ifdef SKYNET_DEBUG_LOCKS
-void lock_debug_acquire(int rank);
-void lock_debug_release(int rank);
+/* Seen by modules too: their locks are counted by the executable. */
+__attribute__((visibility("default"))) void lock_debug_acquire(int rank);
+__attribute__((visibility("default"))) void lock_debug_release(int rank);
 #else
 #define lock_debug_acquire(rank) ((void)(rank))
 #define lock_debug_release(rank) ((void)(rank))
