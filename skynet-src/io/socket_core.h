@@ -75,6 +75,9 @@ void socket_destroy(struct socket_server *server, struct socket_entry *entry);
 /// ERROR event, unless its owner has closed it, and the end of the socket. Poller, no lock held.
 void socket_fail(struct socket_server *server, struct socket_entry *entry, const char *text);
 
+/// Ends the socket, and only then tells CLOSE unless it was there. Poller, no lock held.
+void socket_end(struct socket_server *server, struct socket_entry *entry);
+
 /// CLOSE event unless it was there. Poller, no lock held.
 void socket_tell_close(struct socket_server *server, struct socket_entry *entry);
 

@@ -202,9 +202,10 @@ stream_ended(struct socket_server *server, struct socket_entry *entry) {
 		socket_update_interest(server, entry);
 		mutex_release(&entry->lock);
 	}
-	socket_tell_close(server, entry);
 	if (over)
-		socket_destroy(server, entry);
+		socket_end(server, entry);
+	else
+		socket_tell_close(server, entry);
 }
 
 static void

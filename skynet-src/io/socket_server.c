@@ -261,6 +261,22 @@ socket_fail(struct socket_server *server, struct socket_entry *entry, const char
 	socket_destroy(server, entry);
 }
 
+void
+socket_end(struct socket_server *server, struct socket_entry *entry) {
+	/* Whoever gets CLOSE may listen on the same address at once: the descriptor goes first. */
+	struct socket_event event = {
+		.type = SOCKET_EVENT_CLOSE,
+		.id = socket_entry_id(entry),
+		.owner = entry->owner,
+	};
+	/* The flag may be set at any moment; nothing else hangs on it. */
+	bool silent = entry->close_told || entry->owner.node == NULL ||
+		      atomic_load_explicit(&entry->muted, memory_order_relaxed);
+	socket_destroy(server, entry);
+	if (!silent)
+		socket_event_send(server, &event);
+}
+
 /* ---- deadlines ---- */
 
 /* A listener that had no descriptors tries again; a closed socket that sends nothing is given up.
@@ -398,11 +414,11 @@ request_close(struct socket_server *server, struct socket_entry *entry) {
 			waits = false;
 	}
 	mutex_release(&entry->lock);
-	socket_tell_close(server, entry);
 	if (!waits) {
-		socket_destroy(server, entry);
+		socket_end(server, entry);
 		return;
 	}
+	socket_tell_close(server, entry);
 	entry->written_seen = atomic_load_explicit(&entry->write_count, memory_order_relaxed);
 	socket_set_deadline(server, entry, server->linger_ns);
 }
@@ -471,8 +487,7 @@ run_request(struct socket_server *server, struct socket_request *request) {
 			request_close(server, entry);
 		break;
 	case SOCKET_REQUEST_SHUTDOWN:
-		socket_tell_close(server, entry);
-		socket_destroy(server, entry);
+		socket_end(server, entry);
 		break;
 	case SOCKET_REQUEST_DISCARD:
 		socket_destroy(server, entry);
