@@ -41,7 +41,7 @@ local function test_buffer_misuse()
 	tap.raises(function() driver.pop(buffer, {}, "x") end, "number", "pop needs a number")
 	tap.raises(function() driver.readline(buffer, {}, "") end, "empty", "no empty separator")
 	tap.raises(function() driver.clear(1) end, "buffer", "clear needs a buffer or nil")
-	tap.raises(function() driver.drop("x") end, "light userdata", "drop needs a block")
+	tap.raises(function() driver.drop("x") end, "userdata expected", "drop needs a block")
 end
 
 local function test_blocks()
