@@ -383,7 +383,7 @@ gate_init(struct gate *gate, struct skynet_context *context, const char *param) 
 		!parse_number(type, 10, UINT8_MAX, &type_number) ||
 		!parse_number(max, 10, INT_MAX, &limit) || limit == 0) {
 		skynet_error(context,
-			"error: gate wants '<S|L> <watchdog> <[host:]port> <type> <max>', not '%s'",
+			"error: gate wants '<S|L> <watchdog> <[host:]port> <type> <max>', not '%.128s'",
 			param != NULL ? param : "");
 		return 1;
 	}

@@ -19,6 +19,7 @@ skynet.register_protocol {
 	end,
 	unpack = skynet.tostring,
 	dispatch = function(session, _, text)
+		skynet.ignoreret()
 		note(session, (text:gsub("127%.0%.0%.1:%d+", "127.0.0.1:PORT")))
 	end,
 }
