@@ -102,6 +102,9 @@ void skynet_runtime_hangup(struct skynet_runtime *runtime);
 const char *skynet_node_reason(struct skynet_node *node);
 int skynet_node_exit_code(struct skynet_node *node);
 
+/// True while the bootstrap service of `node` lives: the stock one leaves when the boot is over.
+bool skynet_node_booting(struct skynet_node *node);
+
 /// The context of a service of `node`, for tests: grabbed, give it back with
 /// skynet_context_release.
 struct skynet_context *skynet_node_context(struct skynet_node *node, uint32_t handle);

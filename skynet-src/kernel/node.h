@@ -40,6 +40,7 @@ struct skynet_node {
 	struct handle_table *handles;
 	struct module_table *modules;
 	_Atomic(uint32_t) logger;  /* handle of the log service */
+	uint32_t bootstrap;        /* handle of the first service; set before the threads run it */
 	_Atomic(uint32_t) monitor; /* handle told when services exit, 0: none */
 	struct skynet_context
 		*_Atomic harbor_service; /* carries messages to other nodes; one reference */

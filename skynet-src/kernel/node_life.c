@@ -67,6 +67,9 @@ launch_logger(
 	const char *module = config->logservice != NULL ? config->logservice : "logger";
 	uint32_t handle = service_launch(node, module, config->logger, error);
 	if (handle == 0) {
+		/* A log service has no log to explain itself in; it may have ended the node instead. */
+		if (node->reason[0] != '\0')
+			error_set(error, SKYNET_EINIT, "%s", node->reason);
 		error_prefix(error, "Can't launch %s service", module);
 		return SKYNET_EINIT;
 	}
@@ -86,7 +89,8 @@ launch_bootstrap(
 		return error_set(error, SKYNET_ECONFIG, "bootstrap '%.64s...' is too long", line);
 	memcpy(module, line, size);
 	module[size] = '\0';
-	if (service_launch(node, module, param, error) != 0)
+	node->bootstrap = service_launch(node, module, param, error);
+	if (node->bootstrap != 0)
 		return 0;
 	log_line(node, 0, "Bootstrap error : %s", line);
 	error_prefix(error, "Bootstrap error : %s", line);
@@ -348,6 +352,15 @@ node_stop_step(struct skynet_node *node, uint64_t now_ns) {
 const char *
 skynet_node_reason(struct skynet_node *node) {
 	return node->reason;
+}
+
+bool
+skynet_node_booting(struct skynet_node *node) {
+	struct skynet_context *bootstrap = service_grab(node, node->bootstrap);
+	if (bootstrap == NULL)
+		return false;
+	service_drop(bootstrap);
+	return true;
 }
 
 int
