@@ -74,10 +74,13 @@ started(lua_State *L, int status, lua_KContext context) {
 		tell_launcher(L, service, 1);
 		return 0;
 	}
-	skynet_error(service->context, "init service failed: %s", lua_tostring(L, -1));
-	lua_settop(L, 0);
+	const char *text = lua_tostring(L, -1);
+	skynet_error(service->context, "init service failed: %s", text);
+	/* The traceback is in the log; who waits for this service gets the first line. */
 	lua_pushliteral(L, "ERROR");
-	tell_launcher(L, service, 1);
+	lua_pushlstring(L, text, strcspn(text, "\n"));
+	tell_launcher(L, service, lua_gettop(L) - 1);
+	lua_settop(L, 0);
 	return leave(L);
 }
 

@@ -140,11 +140,13 @@ response_collected(lua_State *L) {
 	return 0;
 }
 
-/// Sends PTYPE_ERROR for a response and ends it. Returns true when the requester is there.
+/// Sends PTYPE_ERROR for a response, with the reason `text` (may be NULL, borrowed), and ends it.
+/// Returns true when the requester is there.
 static bool
-response_refuse(struct lua_service *service, struct response *response) {
+response_refuse(struct lua_service *service, struct response *response, const char *text) {
 	size_t size;
-	char *payload = call_failure_pack(FAILURE_REMOTE, NULL, 0, &size);
+	char *payload =
+		call_failure_pack(FAILURE_REMOTE, text, text != NULL ? strlen(text) : 0, &size);
 	int result = service_reply(service, response->source, PTYPE_ERROR | PTYPE_TAG_DONTCOPY,
 		response->session, payload, size);
 	response_end(service, response, RESPONSE_ANSWERED);
@@ -164,7 +166,7 @@ response_packed(lua_State *L, int status, lua_KContext context_) {
 		return 1;
 	}
 	if (status != LUA_OK && status != LUA_YIELD) {
-		response_refuse(service, response);
+		response_refuse(service, response, NULL);
 		return lua_error(L);
 	}
 	struct payload payload = {NULL, 0, 0};
@@ -173,7 +175,7 @@ response_packed(lua_State *L, int status, lua_KContext context_) {
 	int result = service_reply(service, response->source, PTYPE_RESPONSE | payload.flags,
 		response->session, payload.data, payload.size);
 	if (result == -2)
-		response_refuse(service, response);
+		response_refuse(service, response, NULL);
 	else
 		response_end(service, response, RESPONSE_ANSWERED);
 	lua_pushboolean(L, result >= 0);
@@ -196,7 +198,8 @@ respond(lua_State *L) {
 		return 1;
 	}
 	if (!lua_toboolean(L, 1)) {
-		lua_pushboolean(L, response_refuse(service_of(L), box->response));
+		const char *reason = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
+		lua_pushboolean(L, response_refuse(service_of(L), box->response, reason));
 		return 1;
 	}
 	lua_pushvalue(L, lua_upvalueindex(2));
@@ -252,7 +255,7 @@ response(lua_State *L) {
 void
 response_fail_all(struct lua_service *service) {
 	while (service->responses != NULL)
-		response_refuse(service, service->responses);
+		response_refuse(service, service->responses, NULL);
 }
 
 void

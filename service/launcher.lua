@@ -41,9 +41,10 @@ local function settle(handle, ...)
 end
 
 ---@param handle integer
-local function fail(handle)
+---@param reason string?  why it could not start
+local function fail(handle, reason)
 	services[handle] = nil
-	settle(handle, false)
+	settle(handle, false, reason)
 end
 
 ---`module arguments...` as the one line that the kernel takes.
@@ -94,8 +95,8 @@ function command.LAUNCHOK(source)
 	return NO_ANSWER
 end
 
-function command.ERROR(source)
-	fail(source)
+function command.ERROR(source, reason)
+	fail(source, reason)
 	return NO_ANSWER
 end
 
@@ -230,7 +231,7 @@ skynet.register_protocol {
 		if not text or text == "" then
 			settle(source, true, source)
 		elseif text == TEXT_FAILED then
-			fail(source)
+			fail(source, ("the log says why '%s' cannot be loaded"):format(services[source]))
 		else
 			error(("text '%s' from %s is no report"):format(text, skynet.address(source)))
 		end
