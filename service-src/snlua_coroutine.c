@@ -159,12 +159,13 @@ resume(struct snlua *service, lua_State *L, lua_State *co, int nargs) {
 		lua_pushliteral(L, "too many arguments to resume");
 		return -1;
 	}
+	int was_alive = lua_status(co) == LUA_OK || lua_status(co) == LUA_YIELD;
 	lua_xmove(L, co, nargs);
 	int status = snlua_resume(service, co, L, nargs, &nresults);
 	if (status != LUA_OK && status != LUA_YIELD) {
 		/* A coroutine that died keeps its error object: closing it needs that. */
-		int died = lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD;
-		if (died && lua_checkstack(co, 1))
+		int is_alive = lua_status(co) == LUA_OK || lua_status(co) == LUA_YIELD;
+		if (was_alive && !is_alive && lua_checkstack(co, 1))
 			lua_pushvalue(co, -1);
 		lua_xmove(co, L, 1);
 		return -1;

@@ -1,0 +1,50 @@
+-- Life of a Lua service as the kernel sees it: arguments, failures, services that never start.
+local skynet = require "skynet"
+require "skynet.manager"
+local core = require "skynet.core"
+local tap = require "tap"
+
+---Waits until the log has `text`.
+local function logs(text, name)
+	tap.eventually(function()
+		local file <close> = assert(io.open(skynet.getenv "logger"))
+		return file:read("a"):find(text)
+	end, name)
+end
+
+tap.run(function()
+	tap.is(skynet.launch "snlua", nil, "snlua without a script is not launched")
+	tap.is(skynet.launch("snlua", "   "), nil, "neither with blanks only")
+	logs("error: snlua needs the name of a script", "the log says why")
+	tap.is(core.command("LAUNCH", "snlua"), nil, "nor by the text command")
+
+	local address = skynet.launch("snlua", "no_such_script")
+	logs(string.format("%%[:%08x%%] KILL self", address), "a service whose script is missing ends")
+	tap.raises(function()
+		skynet.call(address, "lua")
+	end, nil, "and requests to it fail")
+
+	local silent = skynet.launch("snlua", "never_started")
+	tap.raises(function()
+		skynet.call(silent, "lua", "hello")
+	end, "call failed", "a request to a service that never started fails")
+	skynet.send(silent, "lua", "one way")
+	tap.raises(function()
+		skynet.call(silent, "lua", "hello again")
+	end, "call failed", "and so does the next one")
+	skynet.kill(silent)
+
+	local odd = skynet.newservice("evaluator", "setmetatable(_G,{__index=function()~return~1~end})")
+	tap.is(skynet.call(odd, "lua", "return no_such_global"), 1, "a script may change its globals")
+
+	local failing = skynet.launch("snlua", "evaluator error{}")
+	logs("lua loader error : table: ", "an error object that is no string is logged as text")
+	tap.raises(function()
+		skynet.call(failing, "lua")
+	end, nil, "and ends the service")
+
+	tap.is(type(collectgarbage "count"), "number", "the collector answers")
+	tap.is(collectgarbage "isrunning", true, "and runs")
+	local running = skynet.newservice("evaluator", "GC=collectgarbage('isrunning')")
+	tap.is(skynet.call(running, "lua", "return GC"), true, "also in the main chunk")
+end)
