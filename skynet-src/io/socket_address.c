@@ -50,9 +50,10 @@ static bool
 parse_v6(struct socket_address *address, const char *host, int port) {
 	struct sockaddr_in6 *v6 = &address->u.v6;
 	char text[INET6_ADDRSTRLEN + IF_NAMESIZE + 2];
-	if (strlen(host) >= sizeof(text))
+	size_t length = strlen(host);
+	if (length >= sizeof(text))
 		return false;
-	strcpy(text, host);
+	memcpy(text, host, length + 1);
 	char *zone = strchr(text, '%');
 	if (zone != NULL)
 		*zone++ = '\0';

@@ -16,26 +16,15 @@ _Static_assert((int)SOCKET_EVENT_FILE == SKYNET_SOCKET_TYPE_FILE, "events are me
 
 /* ---- events ---- */
 
-/* The owner has died. Nobody else knows what belongs to the stream, so the socket ends with it. */
+/* The owner has died. Nobody else knows what belongs to the stream, so the socket ends with it;
+ * what the owner has sent still leaves. An error may be about a socket of somebody else. */
 static void
 abandon(const struct socket_event *event) {
 	struct socket_server *server = node_sockets(event->owner.node);
-	switch (event->type) {
-	case SOCKET_EVENT_ACCEPT:
-		socket_server_shutdown(server, event->ud);
-		socket_server_shutdown(server, event->id);
-		break;
-	case SOCKET_EVENT_CONNECT:
-	case SOCKET_EVENT_DATA:
-	case SOCKET_EVENT_CLOSE:
-	case SOCKET_EVENT_ERROR:
-	case SOCKET_EVENT_UDP:
-	case SOCKET_EVENT_FILE:
-		socket_server_shutdown(server, event->id);
-		break;
-	default:
-		break;
-	}
+	if (event->type == SOCKET_EVENT_ACCEPT)
+		socket_server_close(server, event->ud);
+	if (event->type != SOCKET_EVENT_ERROR && event->type != SOCKET_EVENT_WARNING)
+		socket_server_close(server, event->id);
 }
 
 void
