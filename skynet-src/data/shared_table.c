@@ -1,6 +1,7 @@
 /* A short list under a mutex: asking for an object is rare, its user keeps the pointer. */
 #include "data/shared_table.h"
 
+#include <dlfcn.h>
 #include <string.h>
 
 #include "base/lock.h"
@@ -51,6 +52,22 @@ find(struct shared_table *table, const char *key) {
 	return NULL;
 }
 
+/* A Lua module is unloaded with the last state that required it, which is before the object ends:
+ * keep the library that `destroy` is in. */
+static void
+keep_library(shared_destroy_fn destroy) {
+	union {
+		shared_destroy_fn function;
+		void *address;
+	} code = {.function = destroy};
+	Dl_info info;
+	if (destroy == NULL || dladdr(code.address, &info) == 0 || info.dli_fname == NULL)
+		return;
+	void *library = dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+	if (library != NULL)
+		dlclose(library);
+}
+
 /* Under the lock. */
 static void *
 make(struct shared_table *table, const char *key, shared_create_fn create, void *ud,
@@ -66,6 +83,7 @@ make(struct shared_table *table, const char *key, shared_create_fn create, void 
 	entry->older = table->latest;
 	table->latest = entry;
 	table->count++;
+	keep_library(destroy);
 	return object;
 }
 
