@@ -97,7 +97,7 @@ function command.TERM(addr)
 end
 
 function command.REMOTEDEBUG(...)
-	require "skynet.remotedebug".start({ trash = core.trash }, ...)
+	ret(require "skynet.remotedebug".start({ trash = core.trash }, ...))
 end
 
 function command.SUPPORT(protocol)
