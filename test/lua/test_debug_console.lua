@@ -171,6 +171,66 @@ local function node()
 	succeeds("node", "uptime\t%d", "node shows the uptime")
 end
 
+---Bytes until a prompt or the end mark is there.
+local function until_text(pattern)
+	local text = ""
+	repeat
+		local bytes = socket.read(main_fd)
+		if not bytes then
+			break
+		end
+		text = text .. bytes
+	until text:find(pattern)
+	return text
+end
+
+local function debugs()
+	local puppet = skynet.newservice "puppet"
+	local short = skynet.address(puppet):sub(2)
+	local prompt = skynet.address(puppet) .. ">"
+	socket.write(main_fd, "debug " .. short .. "\n")
+	tap.like(until_text(prompt), prompt, "debug shows a prompt")
+	socket.write(main_fd, "40+2\n")
+	tap.like(until_text(prompt), "^42\t", "debug evaluates an expression")
+	socket.write(main_fd, 'watch("lua")\n')
+	until_text(prompt)
+	local echoed
+	skynet.fork(function()
+		echoed = skynet.call(puppet, "lua", "echo", "seen")
+	end)
+	tap.like(until_text "%(%d+%)>", "puppet.lua%(%d+%)>", "debug stops at a request")
+	tap.is(echoed, nil, "debug holds the request")
+	tap.is(skynet.call(puppet, "debug", "PING"), nil, "debug lets other requests pass")
+	socket.write(main_fd, "c\n")
+	tap.eventually(function()
+		return echoed == "seen"
+	end, "debug goes on with the request")
+	until_text(prompt)
+	socket.write(main_fd, "cont\n")
+	tap.like(until_text "<CMD", "<CMD OK>\n$", "debug ends with cont")
+	succeeds("getenv harbor", "^harbor\t0$", "the console goes on after debug")
+
+	socket.write(main_fd, "debug " .. skynet.address(puppet) .. "\n")
+	tap.like(until_text(prompt), prompt, "debug takes an address with a colon")
+	local second = connect()
+	socket.write(second, "debug " .. short .. "\n")
+	local _, mark = answer(second)
+	tap.is(mark, "Error", "debug refuses a second debugger")
+	socket.close(second)
+	skynet.kill(puppet)
+	tap.like(until_text "<CMD", "<CMD", "debug ends when the service is killed")
+	succeeds("getenv harbor", "^harbor\t0$", "the console goes on after that")
+	tap.eventually(function()
+		for _, line in pairs(skynet.call(".launcher", "lua", "LIST")) do
+			if line:find "debug_agent" then
+				return false
+			end
+		end
+		return true
+	end, "debug leaves no agent behind")
+	fails("debug 7fffff", "", "debug refuses a service that is not there")
+end
+
 local function nonsense()
 	local text, mark = run "nonsense"
 	tap.is(text, "Invalid command, type help for command list\n", "refuses an unknown command")
@@ -259,6 +319,7 @@ tap.run(function()
 	starting()
 	injects()
 	node()
+	debugs()
 	nonsense()
 	garbage()
 	serves_http()
