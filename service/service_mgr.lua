@@ -170,6 +170,14 @@ local function alive(address)
 	return remote or skynet.send(address, "debug", "PING") ~= nil
 end
 
+---Forget a service that was killed: that has answered nothing, so whoever of us waits for it is told.
+---@param key string
+---@param entry service_mgr.entry
+local function bury(key, entry)
+	forget(key, entry)
+	skynet.term(entry.address)
+end
+
 ---Answer from what is known about `key`, put the request on its list, or launch.
 ---@async
 ---@param key string
@@ -178,7 +186,7 @@ end
 local function obtain(key, start, ...)
 	local entry = entry_of(key)
 	if entry.state == STATE.READY and not alive(entry.address) then
-		forget(key, entry)
+		bury(key, entry)
 		entry = entry_of(key)
 	end
 	if entry.state == STATE.READY then
@@ -312,7 +320,7 @@ local function list_here()
 	end
 	for key, entry in pairs(known) do
 		if entry.state == STATE.READY and not alive(entry.address) then
-			forget(key, entry)
+			bury(key, entry)
 		else
 			list[key] = describe(entry)
 		end

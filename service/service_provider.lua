@@ -73,6 +73,8 @@ local function current(name)
 	local entry = entry_of(name)
 	if entry.state == STATE.READY and not skynet.send(entry.address, "debug", "PING") then
 		forget(name, entry)
+		-- being killed, it has not answered the request of `watch`
+		skynet.term(entry.address)
 		entry = entry_of(name)
 	end
 	return entry
@@ -166,6 +168,7 @@ function command.close(name)
 	end
 	forget(name, entry)
 	skynet.kill(entry.address)
+	skynet.term(entry.address)
 	skynet.retpack(true)
 end
 
