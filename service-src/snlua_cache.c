@@ -1,9 +1,11 @@
-/* The code cache: file name -> bytecode with debug information, one per process. Any thread.
+/* The code cache: file name -> bytecode with debug information, one per process, and where the C
+ * modules were found: search paths and module name -> open function. Any thread.
  *
  * A blob never changes once it is in the table; it is counted, so that clearing the cache does not
  * disturb a service that is just loading from it. The lock guards the table and is not held while
  * Lua compiles or loads.
  */
+#include <dlfcn.h>
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,10 +21,11 @@
 struct blob {
 	_Atomic(int) references;
 	struct blob *next; /* in its bucket */
-	char *filename;
+	char *filename;    /* or the search of a C module */
 	uint32_t hash;
 	size_t size;
-	char *data;
+	char *data;             /* bytecode, or the file of a C module */
+	lua_CFunction function; /* of a C module; its library is never closed */
 };
 
 struct code_cache {
@@ -205,4 +208,33 @@ code_cache_load(struct code_cache *cache, lua_State *L, const char *filename, co
 	if (status == LUA_OK && cache_mode == CODE_CACHE_ON)
 		cache_fill(cache, L, filename, hash);
 	return status;
+}
+
+lua_CFunction
+code_cache_find_module(struct code_cache *cache, lua_State *L, const char *search) {
+	struct blob *blob = cache_grab(cache, search, hash_text(search));
+	if (blob == NULL)
+		return NULL;
+	lua_CFunction function = blob->function;
+	/* The blob outlives the copy: only a lack of memory could raise, and then it stays counted.
+	 */
+	lua_pushlstring(L, blob->data, blob->size);
+	blob_drop(blob);
+	return function;
+}
+
+void
+code_cache_add_module(struct code_cache *cache, const char *search, const char *filename,
+	lua_CFunction function) {
+	/* Lua closes its libraries with the state that opened them: this keeps them for all. */
+	if (dlopen(filename, RTLD_NOW) == NULL)
+		return;
+	struct blob *blob = skynet_calloc(1, sizeof *blob);
+	atomic_init(&blob->references, 1);
+	blob->filename = skynet_strdup(search);
+	blob->hash = hash_text(search);
+	blob->size = strlen(filename);
+	blob->data = skynet_strdup(filename);
+	blob->function = function;
+	cache_insert(cache, blob);
 }

@@ -7,6 +7,9 @@
 
 #include "snlua_parts.h"
 
+/* Places in package.searchers. */
+enum { SEARCHER_LUA = 2, SEARCHER_C = 3, SEARCHER_ALL_IN_ONE = 4 };
+
 static struct snlua *
 upvalue_service(lua_State *L) {
 	return lua_touserdata(L, lua_upvalueindex(1));
@@ -98,11 +101,65 @@ push_file(lua_State *L, const char *name) {
 	return 1;
 }
 
-/// The searcher for Lua files; upvalues: service, package, package.searchpath.
+/// Pushes what the search for a C module depends on, besides the file system: name and paths.
+static const char *
+push_search(lua_State *L, const char *name) {
+	lua_getfield(L, lua_upvalueindex(2), "path");
+	lua_getfield(L, lua_upvalueindex(2), "cpath");
+	const char *path = lua_tostring(L, -2);
+	const char *cpath = lua_tostring(L, -1);
+	if (path == NULL || cpath == NULL)
+		return NULL;
+	return lua_pushfstring(L, "%s|%s|%s", name, path, cpath);
+}
+
+/// Pushes open function and file of a C module that was found before by the same search.
+static int
+push_cached_module(lua_State *L, struct snlua *service, const char *name) {
+	if (service->cache == NULL || service->cache_mode == CODE_CACHE_OFF)
+		return 0;
+	const char *search = push_search(L, name);
+	lua_CFunction function =
+		search != NULL ? code_cache_find_module(service->cache, L, search) : NULL;
+	if (function == NULL) {
+		lua_settop(L, 1);
+		return 0;
+	}
+	lua_pushcfunction(L, function);
+	lua_insert(L, -2);
+	return 1;
+}
+
+/// A searcher for C modules that remembers what it finds; upvalues: service, package, stock
+/// searcher.
+static int
+remembering_searcher(lua_State *L) {
+	struct snlua *service = upvalue_service(L);
+	const char *name = luaL_checkstring(L, 1);
+	lua_settop(L, 1);
+	lua_pushvalue(L, lua_upvalueindex(3));
+	lua_pushvalue(L, 1);
+	lua_call(L, 1, LUA_MULTRET);
+	int count = lua_gettop(L) - 1;
+	lua_CFunction function = count >= 2 ? lua_tocfunction(L, 2) : NULL;
+	if (function == NULL || lua_type(L, 3) != LUA_TSTRING || service->cache == NULL ||
+		service->cache_mode != CODE_CACHE_ON)
+		return count;
+	const char *search = push_search(L, name);
+	if (search != NULL)
+		code_cache_add_module(service->cache, search, lua_tostring(L, 3), function);
+	lua_settop(L, 1 + count);
+	return count;
+}
+
+/// The searcher for Lua files, and for C modules that were found before, which needs no look at the
+/// file system; upvalues: service, package, package.searchpath.
 static int
 cached_searcher(lua_State *L) {
 	const char *name = luaL_checkstring(L, 1);
 	lua_settop(L, 1);
+	if (push_cached_module(L, upvalue_service(L), name))
+		return 2; /* open function, filename */
 	if (!push_file(L, name))
 		return 1; /* the message: what was tried */
 	const char *filename = lua_tostring(L, -1);
@@ -136,17 +193,25 @@ codecache_mode(lua_State *L) {
 	return 1;
 }
 
-/// Replaces package.searchers[2]; package is at the top of the stack.
+/// Replaces package.searchers; package is at the top of the stack.
 static void
-replace_searcher(lua_State *L, struct snlua *service) {
-	if (lua_getfield(L, -1, "searchers") == LUA_TTABLE) {
+replace_searchers(lua_State *L, struct snlua *service) {
+	int package = lua_gettop(L);
+	if (lua_getfield(L, package, "searchers") == LUA_TTABLE) {
 		lua_pushlightuserdata(L, service);
-		lua_pushvalue(L, -3);
-		lua_getfield(L, -4, "searchpath");
+		lua_pushvalue(L, package);
+		lua_getfield(L, package, "searchpath");
 		lua_pushcclosure(L, cached_searcher, 3);
-		lua_rawseti(L, -2, 2);
+		lua_rawseti(L, -2, SEARCHER_LUA);
+		for (int i = SEARCHER_C; i <= SEARCHER_ALL_IN_ONE; i++) {
+			lua_pushlightuserdata(L, service);
+			lua_pushvalue(L, package);
+			lua_rawgeti(L, -3, i);
+			lua_pushcclosure(L, remembering_searcher, 3);
+			lua_rawseti(L, -2, i);
+		}
 	}
-	lua_pop(L, 1);
+	lua_settop(L, package);
 }
 
 int
@@ -168,7 +233,7 @@ snlua_open_codecache(lua_State *L) {
 	lua_setglobal(L, "dofile");
 	lua_getglobal(L, LUA_LOADLIBNAME);
 	if (lua_istable(L, -1))
-		replace_searcher(L, service);
+		replace_searchers(L, service);
 	lua_pop(L, 1);
 	return 1;
 }

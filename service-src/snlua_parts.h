@@ -60,6 +60,14 @@ int code_cache_load(struct code_cache *cache, lua_State *L, const char *filename
 /// True when `filename` is in the cache. Any thread.
 bool code_cache_has(struct code_cache *cache, const char *filename);
 
+/// The open function of the C module that `search` (name and search paths) has led to before, with
+/// its file name pushed; NULL with nothing pushed when it is not known. Any thread.
+lua_CFunction code_cache_find_module(struct code_cache *cache, lua_State *L, const char *search);
+
+/// Remembers where a search for a C module ended. Borrows the strings. Any thread.
+void code_cache_add_module(
+	struct code_cache *cache, const char *search, const char *filename, lua_CFunction function);
+
 /// Forgets every file. Functions that were loaded are not touched. Any thread.
 void code_cache_clear(struct code_cache *cache);
 
