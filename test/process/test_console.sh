@@ -57,5 +57,13 @@ kill -TERM $node
 wait $node
 check $? "leaves nothing behind that holds up the end of the node"
 trap - EXIT
+
+# The debug console ends a node.
+sed -e 's/^start = .*/start = "console_stopper"/' -e 's/console\.log/stop.log/' \
+	"$work/console.config" >"$work/stop.config"
+timeout 60 "$skynet" "$work/stop.config"
+check $? "stop at the debug console ends the node with status 0"
+grep -q 'Stopped from the debug console' "$work/stop.log"
+check $? "the log says who stopped the node"
 echo "1..$count"
 [ $failed -eq 0 ]

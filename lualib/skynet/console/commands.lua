@@ -361,7 +361,7 @@ end)
 
 define("stop", "Shut this node down in order", function()
 	skynet.error "Stopped from the debug console"
-	skynet.stop()
+	core.command "STOP"
 end)
 
 return commands
