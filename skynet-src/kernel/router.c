@@ -47,7 +47,7 @@ is_internal(int type) {
 static void
 undeliverable(struct skynet_node *node, uint32_t from, const struct skynet_message *message) {
 	if (message->session != 0)
-		message_bounce(node, from, message);
+		message_bounce(node, from, message, "dead_node");
 	else
 		message_discard(message);
 }

@@ -208,8 +208,11 @@ runtime_send_to_sibling(struct skynet_node *from, uint32_t destination,
 	if (node == NULL)
 		return false;
 	*result = router_push(node, destination, message);
-	if (*result != 0)
-		message_bounce(from, destination, message);
+	if (*result == SKYNET_EOVERLOAD && message->session == 0)
+		message_discard(message);
+	else if (*result != 0)
+		message_bounce(from, destination, message,
+			*result == SKYNET_EOVERLOAD ? "overloaded" : "dead_service");
 	*result = 0;
 	return true;
 }

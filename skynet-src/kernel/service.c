@@ -149,15 +149,16 @@ message_discard(const struct skynet_message *message) {
 }
 
 void
-message_bounce(struct skynet_node *node, uint32_t from, const struct skynet_message *message) {
+message_bounce(struct skynet_node *node, uint32_t from, const struct skynet_message *message,
+	const char *reason) {
 	int type = message_type(message);
 	uint32_t source = message->source;
 	/* An answer is never answered: its session is a number of the dead service, not of the
 	 * source. */
 	if (source != 0 && source != from && type != PTYPE_RESPONSE && type != PTYPE_ERROR &&
 		type != PTYPE_MULTICAST)
-		router_send(NULL, node, from, source, message->session, NULL,
-			(size_t)PTYPE_ERROR << MESSAGE_TYPE_SHIFT);
+		router_send(NULL, node, from, source, message->session, skynet_strdup(reason),
+			strlen(reason) | (size_t)PTYPE_ERROR << MESSAGE_TYPE_SHIFT);
 	message_discard(message);
 }
 
@@ -171,7 +172,7 @@ bounce_remote(struct skynet_context *context, const struct skynet_message *messa
 		.data = (void *)(uintptr_t)remote->message,
 		.sz = remote->sz | (size_t)remote->type << MESSAGE_TYPE_SHIFT,
 	};
-	message_bounce(context->node, remote->destination.handle, &inner);
+	message_bounce(context->node, remote->destination.handle, &inner, "dead_node");
 	skynet_free(remote);
 }
 
@@ -185,7 +186,7 @@ drain(struct skynet_context *context, uint32_t handle) {
 			message_size(&message) == sizeof(struct remote_message))
 			bounce_remote(context, &message);
 		else
-			message_bounce(context->node, handle, &message);
+			message_bounce(context->node, handle, &message, "dead_service");
 	}
 }
 
@@ -238,8 +239,11 @@ service_push(struct skynet_context *context, const struct skynet_message *messag
 		handle_table_hold(&context->object);
 		scheduler_push(&context->node->runtime->scheduler, context);
 	}
-	if ((result & MAILBOX_DROPPED) != 0)
-		message_bounce(context->node, service_handle(context), &dropped);
+	/* An error with session 0 would say that this service is dead. */
+	if ((result & MAILBOX_DROPPED) != 0 && dropped.session != 0)
+		message_bounce(context->node, service_handle(context), &dropped, "overloaded");
+	else if ((result & MAILBOX_DROPPED) != 0)
+		message_discard(&dropped);
 	return result & ~MAILBOX_SCHEDULE;
 }
 
@@ -262,7 +266,8 @@ count_up(_Atomic(uint64_t) *counter, uint64_t amount) {
 static void
 refuse(struct skynet_context *context, const struct skynet_message *message) {
 	if (message->session != 0)
-		message_bounce(context->node, service_handle(context), message);
+		message_bounce(context->node, service_handle(context), message,
+			"remote: the service takes no messages");
 	else
 		message_discard(message);
 }

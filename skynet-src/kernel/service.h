@@ -91,7 +91,10 @@ void service_schedule(struct skynet_context *context);
 uint64_t service_run(struct skynet_context *context, uint32_t limit, uint64_t now_ns);
 
 /// Answers the sender of a message that is not delivered (if it waits for an answer), and frees it.
-void message_bounce(struct skynet_node *node, uint32_t from, const struct skynet_message *message);
+/// Borrows `reason`: a kind word ("dead_service", "dead_node", "overloaded", "remote"), or one with
+/// ": text" behind it. Session 0 says that `from` is dead.
+void message_bounce(struct skynet_node *node, uint32_t from, const struct skynet_message *message,
+	const char *reason);
 
 /// Frees a message that nobody takes, inner buffers of socket and harbor messages included.
 void message_discard(const struct skynet_message *message);
