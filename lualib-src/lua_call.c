@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lua_trace.h"
@@ -371,19 +372,33 @@ is_peer(const struct task *task, uint32_t peer, const char *name) {
 	return task->peer_name != NULL && strcmp(task->peer_name, name) == 0;
 }
 
+static int
+compare_sessions(const void *a, const void *b) {
+	const struct task *x = *(struct task *const *)a, *y = *(struct task *const *)b;
+	return x->session < y->session ? -1 : x->session > y->session;
+}
+
 void
-call_fail_peer(
-	struct lua_service *service, uint32_t peer, const char *name, enum call_failure_kind kind) {
+call_fail_peer(struct lua_service *service, uint32_t peer, const char *name,
+	enum call_failure_kind kind) {
+	struct task **callers = skynet_malloc((service->task_count + 1) * sizeof *callers);
+	size_t count = 0;
 	for (uint32_t i = 0; i < service->task_count; i++) {
 		struct task *task = service->tasks[i];
-		if (task->state != TASK_CALLING || !is_peer(task, peer, name))
-			continue;
-		struct session_entry *entry = session_find(&service->sessions, task->session);
+		if (task->state == TASK_CALLING && is_peer(task, peer, name))
+			callers[count++] = task;
+	}
+	/* They go on in the order in which they called. */
+	qsort(callers, count, sizeof(*callers), compare_sessions);
+	for (size_t i = 0; i < count; i++) {
+		struct session_entry *entry =
+			session_find(&service->sessions, callers[i]->session);
 		if (entry != NULL)
 			session_remove(&service->sessions, entry);
-		task->failure = (struct call_failure){kind, peer, NULL};
-		task_fail_call(service, task);
+		callers[i]->failure = (struct call_failure){kind, peer, NULL};
+		task_fail_call(service, callers[i]);
 	}
+	skynet_free(callers);
 	if (peer != 0)
 		response_forget_source(service, peer);
 }

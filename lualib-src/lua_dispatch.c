@@ -9,6 +9,7 @@
 #include "lua_select.h"
 #include "lua_task.h"
 #include "lua_trace.h"
+#include "lua_wait.h"
 #include "skynet_malloc.h"
 
 #define RED   "\x1b[31m"
@@ -241,6 +242,9 @@ deliver_response(struct lua_service *service, lua_State *from, const struct inco
 	case SESSION_SLEEP:
 	case SESSION_ROOM:
 		task_run(service, task, from, 0);
+		break;
+	case SESSION_DUE:
+		wait_timeout_due(service, task, from);
 		break;
 	case SESSION_START:
 		task->session = 0;

@@ -2,6 +2,7 @@
 #include "lua_inspect.h"
 
 #include "lua_task.h"
+#include "lua_wait.h"
 
 static const char *const state_names[] = {
 	[TASK_IDLE] = "idle",
@@ -31,6 +32,7 @@ push_thread(lua_State *L, struct task *task) {
 static int
 task_list(lua_State *L) {
 	struct lua_service *service = service_of(L);
+	wait_reveal_timeouts(L, service);
 	lua_newtable(L);
 	lua_Integer count = 0;
 	for (uint32_t i = 0; i < service->task_count; i++) {
@@ -57,7 +59,12 @@ task_list(lua_State *L) {
 static int
 task_count(lua_State *L) {
 	const struct lua_service *service = service_of(L);
+	/* Also the timeouts that have no task yet. */
 	lua_Integer count = 0;
+	const struct session_table *sessions = &service->sessions;
+	for (uint32_t i = 0; sessions->entries != NULL && i <= sessions->mask; i++)
+		count += sessions->entries[i].session != 0 &&
+			 sessions->entries[i].kind == SESSION_DUE;
 	for (uint32_t i = 0; i < service->task_count; i++)
 		count += service->tasks[i]->session != 0;
 	lua_pushinteger(L, count);

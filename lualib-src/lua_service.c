@@ -7,6 +7,7 @@
 
 #include "../service-src/snlua.h"
 #include "lua_call.h"
+#include "lua_caller.h"
 #include "lua_dispatch.h"
 #include "lua_select.h"
 #include "lua_task.h"
@@ -290,6 +291,7 @@ service_create(lua_State *L, struct snlua *snlua) {
 		.context = snlua->context,
 		.snlua = snlua,
 		.handle = skynet_context_handle(snlua->context),
+		.timeouts = LUA_NOREF,
 		.tokens = LUA_NOREF,
 		.unknown_request = LUA_NOREF,
 		.unknown_response = LUA_NOREF,
@@ -327,6 +329,7 @@ service_open(lua_State *L) {
 
 	lua_newtable(L);
 	service->anchors = luaL_ref(L, LUA_REGISTRYINDEX);
+	service->caller_known = caller_layout_known(L);
 	lua_createtable(L, 4, 4);
 	service->protocol_table = luaL_ref(L, LUA_REGISTRYINDEX);
 	add_builtin(L, service, "lua", PTYPE_RESERVED_LUA, core_pack, core_unpack, NULL);

@@ -84,7 +84,11 @@ struct lua_service {
 	struct task **tasks; /* all tasks by slot; NULL where a slot is free */
 	uint32_t task_count, task_capacity;
 	uint32_t free_slot; /* where to look for a free slot first */
-	int anchors;        /* registry reference: slot + 1 to Lua thread */
+	int timeouts;       /* registry reference: slot to the function of a timeout without task */
+	lua_Integer timeout_free;  /* first free slot, each holds the next; 0: none */
+	lua_Integer timeout_count; /* slots used so far */
+	bool caller_known;         /* caller_wants_result works */
+	int anchors;               /* registry reference: slot + 1 to Lua thread */
 	int tokens;      /* registry reference: token to light userdata task; LUA_NOREF at first */
 	int own_lookups; /* entries of `tokens` whose key is the thread of a task */
 	struct task *pool;             /* tasks that wait for work, last used first */

@@ -1,5 +1,8 @@
 /* skynet.fork, timeout, sleep, wait, wakeup: tasks that do not wait for a message of another
  * service. */
+#include "lua_wait.h"
+
+#include "lua_caller.h"
 #include "lua_task.h"
 #include "lua_trace.h"
 
@@ -48,6 +51,89 @@ push_origin(lua_State *L, lua_Integer delay_cs) {
 	luaL_traceback(L, L, lua_tostring(L, -1), 1);
 }
 
+/* ---- timeouts that nobody holds on to: a function in a table, and a task only when it is due ----
+ */
+
+/// Keeps the function on top of the stack; pops it. Returns its slot.
+static lua_Integer
+keep_function(lua_State *L, struct lua_service *service) {
+	if (UNLIKELY(service->timeouts == LUA_NOREF)) {
+		lua_newtable(L);
+		service->timeouts = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
+	lua_rawgeti(L, LUA_REGISTRYINDEX, service->timeouts);
+	lua_Integer slot = service->timeout_free;
+	if (slot == 0) {
+		slot = service->timeout_count + 1;
+	} else {
+		lua_rawgeti(L, -1, slot);
+		service->timeout_free = lua_tointeger(L, -1);
+		lua_pop(L, 1);
+	}
+	lua_insert(L, -2);
+	lua_rawseti(L, -2, slot);
+	if (slot > service->timeout_count)
+		service->timeout_count = slot;
+	lua_pop(L, 1);
+	return slot;
+}
+
+/// Pushes the function of a slot, which becomes free. Does not raise.
+static void
+take_function(lua_State *L, struct lua_service *service, lua_Integer slot) {
+	lua_rawgeti(L, LUA_REGISTRYINDEX, service->timeouts);
+	lua_rawgeti(L, -1, slot);
+	lua_pushinteger(L, service->timeout_free);
+	lua_rawseti(L, -3, slot);
+	service->timeout_free = slot;
+	lua_remove(L, -2);
+}
+
+/// timeout(delay_cs, f) where the result is not used.
+static int
+timeout_without_task(lua_State *L, struct lua_service *service, lua_Integer delay_cs) {
+	lua_Integer slot = keep_function(L, service);
+	int session = service_new_session(service);
+	session_add(&service->sessions, session, SESSION_DUE, (void *)(uintptr_t)slot);
+	skynet_timer_start(service->context, delay_cs * MS_PER_CS, session);
+	return 0;
+}
+
+void
+wait_timeout_due(struct lua_service *service, void *owner, lua_State *from) {
+	struct task *task = task_try_take(service, service->L);
+	if (UNLIKELY(task == NULL)) {
+		skynet_error(service->context, "lua memory error : a timeout is lost");
+		if (lua_checkstack(service->L, 3)) {
+			take_function(service->L, service, (lua_Integer)(uintptr_t)owner);
+			lua_pop(service->L, 1);
+		}
+		return;
+	}
+	take_function(task->L, service, (lua_Integer)(uintptr_t)owner);
+	task_run(service, task, from, 0);
+}
+
+void
+wait_reveal_timeouts(lua_State *L, struct lua_service *service) {
+	struct session_table *sessions = &service->sessions;
+	for (uint32_t i = 0; sessions->entries != NULL && i <= sessions->mask; i++) {
+		struct session_entry *entry = &sessions->entries[i];
+		if (entry->session == 0 || entry->kind != SESSION_DUE)
+			continue;
+		int session = entry->session;
+		struct task *task = task_take(L, service, true);
+		/* Making a thread may have run a finaliser that changed the table. */
+		entry = session_find(sessions, session);
+		take_function(task->L, service, (lua_Integer)(uintptr_t)entry->owner);
+		entry->kind = SESSION_START;
+		entry->owner = task;
+		task->session = session;
+		task->state = TASK_TIMER;
+		task->flags |= TASK_TIMED;
+	}
+}
+
 /// timeout(delay_cs, f) -> thread
 static int
 timeout(lua_State *L) {
@@ -56,6 +142,8 @@ timeout(lua_State *L) {
 	lua_settop(L, 2);
 	if (UNLIKELY(service->trace_timeout))
 		push_origin(L, delay_cs);
+	else if (LIKELY(service->caller_known && !caller_wants_result(L)))
+		return timeout_without_task(L, service, delay_cs);
 	struct task *task = task_take(L, service, true);
 	if (UNLIKELY(lua_gettop(L) > 2))
 		task->origin = skynet_strdup(lua_tostring(L, -1));
