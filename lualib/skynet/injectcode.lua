@@ -3,7 +3,8 @@
 
 ---Finds the variables that are in scope at `level` of `co`; inner ones hide outer ones.
 local function scope(co, level)
-	local func = debug.getinfo(co, level, "f").func
+	local info = debug.getinfo(co, level, "fu")
+	local func = info.func
 	---@type table<string, { get: (fun(): any), set: fun(value: any) }>
 	local variables = {}
 	for i = 1, math.huge do
@@ -24,6 +25,10 @@ local function scope(co, level)
 		local name = debug.getlocal(co, level, i)
 		if not name then
 			break
+		end
+		-- stopped before its first instruction, a function has its parameters, but not yet their names
+		if i <= info.nparams then
+			name = debug.getlocal(func, i)
 		end
 		variables[name] = {
 			get = function()
