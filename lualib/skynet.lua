@@ -1,2 +1,183 @@
-local core = require "skynet.core"
-return core.face()
+-- What a service does: the table of `require "skynet"`. All of it is C (lualib-src/lua_*.c) or
+-- is loaded at its first use (skynet.request, skynet.inspect, skynet.debug); the table takes a
+-- function up when it is first asked for. This file says what there is.
+-- luacheck: max comment line length 180
+
+---A handle, ":hex", ".local name", or a global name.
+---@alias skynet.address integer|string
+
+---A protocol, as given to register_protocol; kept by reference, so that later changes take effect.
+---@class skynet.protocol
+---@field name string
+---@field id integer 0..255
+---@field pack (fun(...: any): string|lightuserdata, integer?)?
+---@field unpack (fun(msg: lightuserdata, size: integer): ...: any)?
+---@field dispatch (async fun(session: integer, source: integer, ...: any))?
+---@field trace boolean? true traces every request, false none
+
+---Errors of `call`: "<position>call failed[: reason]" or "<position>call to invalid address
+---<addr>". `error_kind` reads the reason.
+---@alias skynet.error_kind
+---| "timeout" # the deadline was over
+---| "dead_service" # the service does not exist, or ended before it answered
+---| "dead_node" # the connection to its node is lost
+---| "overloaded" # its mailbox was full
+---| "remote" # its handler raised
+
+---@class skynet
+---
+--- Messages
+---
+---Adds a protocol; its name and id must be free.
+---@field register_protocol fun(protocol: skynet.protocol)
+---Sets the handler of a protocol and returns the old one; without `f` returns the current one.
+---@field dispatch fun(protocol: string|integer, f: (async fun(session: integer, source: integer, ...: any))?): function?
+---Sends a message that wants no reply. Returns 0; nothing when the local address is dead; false
+---when it was too large or the mailbox was full. Waits while the mailbox is full and asks
+---senders to wait.
+---@field send fun(addr: skynet.address, protocol: string|integer, ...: any): integer|false|nil
+---As send, without packing.
+---@field rawsend fun(addr: skynet.address, protocol: string|integer, msg: string|lightuserdata, size: integer?): integer|false|nil
+---Sends a request and waits for the reply, whose values it returns. Raises when there is none.
+---@field call async fun(addr: skynet.address, protocol: string|integer, ...: any): ...: any
+---As call, but raises when the reply takes longer than `timeout_cs`; it is dropped when it
+---comes later. Calls without one of their own have the deadline of the setting `call_timeout`,
+---none by default.
+---@field call_timeout async fun(timeout_cs: integer, addr: skynet.address, protocol: string|integer, ...: any): ...: any
+---As call, without packing and unpacking. The result is valid until the task waits or ends.
+---@field rawcall async fun(addr: skynet.address, protocol: string|integer, msg: string|lightuserdata, size: integer?): lightuserdata, integer
+---As rawcall, with a trace tag.
+---@field tracecall async fun(tag: string, addr: skynet.address, protocol: string|integer, msg: string|lightuserdata, size: integer?): lightuserdata, integer
+---Why a call failed, nil when the error is none of a call.
+---@field error_kind fun(err: any): skynet.error_kind?
+---Sends with another source. `msg` is not packed.
+---@field redirect fun(dest: skynet.address, source: integer, protocol: string|integer, session: integer?, msg: string|lightuserdata, size: integer?): integer|false|nil
+---Answers the current request. False when nobody wants the answer.
+---@field ret fun(msg: string|lightuserdata|nil, size: integer?): boolean
+---Answers the current request with packed values.
+---@field retpack fun(...: any): boolean
+---Detaches the current request: `r(true, ...)` answers it later, `r(false)` fails it, `r
+---"TEST"` tells whether an answer is still wanted.
+---@field response fun(pack: function?): fun(ok: boolean|"TEST", ...: any): boolean?
+---Gives the current request up without answer and without warning.
+---@field ignoreret fun()
+---Session and source of the current request; the session is nil once it is answered.
+---@field context fun(): integer?, integer?
+---Several requests at once, see skynet.request.
+---@field request fun(obj: table?): skynet.request
+---Sets what gets messages of unknown protocols or protocols without handler; returns the old hook.
+---@field dispatch_unknown_request fun(f: fun(session: integer, source: integer, msg: lightuserdata, size: integer, protocol: string|integer)): function?
+---Sets what gets replies that nobody waits for; returns the old hook.
+---@field dispatch_unknown_response fun(f: fun(session: integer, source: integer, msg: lightuserdata, size: integer)): function?
+---Handles a raw message as if it had come.
+---@field dispatch_message fun(type: integer, msg: lightuserdata?, size: integer, session: integer, source: integer)
+---A new session number.
+---@field genid fun(): integer
+---Values to bytes; free them with trash unless they are sent.
+---@field pack fun(...: any): lightuserdata, integer
+---@field packstring fun(...: any): string
+---@field unpack fun(msg: string|lightuserdata|nil, size: integer?): ...: any
+---@field tostring fun(msg: lightuserdata?, size: integer?): string?
+---@field trash fun(msg: string|lightuserdata, size: integer?)
+---
+--- Time and tasks
+---
+---Runs `f` in a new task after `delay_cs`; 0 means after the messages that wait now.
+---@field timeout fun(delay_cs: integer, f: async fun()): thread
+---Ends a timeout before it is due. False when it has fired, or is none.
+---@field cancel fun(task: thread): boolean
+---Waits; "BREAK" when wakeup(token) ended it. The token is the running coroutine by default.
+---@field sleep async fun(delay_cs: integer, token: any): "BREAK"?
+---Lets the messages that wait now go first.
+---@field yield async fun()
+---Waits for wakeup(token).
+---@field wait async fun(token: any)
+---Lets the task go on that sleeps or waits under `token`, after the running one. True when
+---there is one.
+---@field wakeup fun(token: any): true?
+---Runs f(...) in a new task, after the running one and before the next message.
+---@field fork fun(f: async fun(...: any), ...: any): thread
+---Ends a task, see skynet.inspect.
+---@field killthread fun(thread: thread|string): thread?
+---Centiseconds since the process started.
+---@field now fun(): integer
+---Nanoseconds, for measuring.
+---@field hpc fun(): integer
+---Seconds since the epoch: when the process started, and now.
+---@field starttime fun(): integer
+---@field time fun(): number
+---
+--- Services
+---
+---Begins to handle messages and runs `f` as the first task; the service is up when it returns.
+---@field start fun(f: async fun())
+---Registers a function to run when the module that is being loaded is complete, or before `start`.
+---@field init fun(f: async fun())
+---Runs the init functions and `f`, and tells the launcher. For replacements of `start`.
+---@field init_service async fun(f: async fun())
+---Ends this service in order; does not return.
+---@field exit async fun()
+---Runs `f` while the node stops in order; the function given last runs first.
+---@field on_stop fun(f: async fun())
+---Starts a service; returns its address when it is up, nothing when it has ended itself.
+---@field newservice async fun(name: string, ...: string|number): integer?
+---The one service of this name on the node, or in the network with `true` in front; started if
+---need be.
+---@field uniqueservice async fun(global: true|string, ...: string|number): integer
+---As uniqueservice, but waits until somebody else has started it.
+---@field queryservice async fun(global: true|string, name: string?): integer
+---Bounds the mailbox of this service; 0 removes the bound. "block" makes senders wait, "reject"
+---fails their sends, "drop" gives up the oldest requests and one-way messages.
+---@field mailbox_limit fun(count: integer, policy: "block"|"reject"|"drop"|nil)
+---Bounds the memory of the Lua state; only from the main chunk, once.
+---@field memlimit fun(bytes: integer)
+---@field self fun(): integer
+---@field address fun(addr: skynet.address): string
+---@field localname fun(name: string): integer?
+---Node id of an address, and whether that is another node.
+---@field harbor fun(addr: integer): integer, boolean
+---@field getenv fun(key: string): string?
+---Adds a setting; raises when it is there.
+---@field setenv fun(key: string, value: string|number)
+---Writes one line to the log, the arguments joined by blanks.
+---@field error fun(...: any)
+---@field cache table skynet.codecache
+---@field pcall fun(f: function, ...: any): boolean, ...: any
+---
+--- Looking inside
+---
+---A counter: "mqlen", "endless", "cpu", "time", "message", "mailbox_limit", "rejected",
+---"dropped", "blocked".
+---@field stat fun(key: string): number
+---@field mqlen fun(): integer
+---@field endless fun(): boolean
+---See skynet.inspect.
+---@field task fun(what: nil|table|integer|thread|"init"): integer|string|nil
+---@field uniqtask fun(): table<string, string>
+---Fails all calls to an address, given as it was called, as if it had died.
+---@field term fun(addr: skynet.address)
+---Sets what answers the debug command INFO.
+---@field info_func fun(f: fun(...: any): any)
+---Starts a trace in this task; it follows its requests.
+---@field trace fun(info: string?)
+---@field tracetag fun(): string?
+---@field tracelog fun(tag: string, text: string, level: integer?)
+---@field traceproto fun(protocol: string|integer, flag: boolean?)
+---@field trace_timeout fun(on: boolean)
+---@field PTYPE_TEXT 0
+---@field PTYPE_RESPONSE 1
+---@field PTYPE_MULTICAST 2
+---@field PTYPE_CLIENT 3
+---@field PTYPE_SYSTEM 4
+---@field PTYPE_HARBOR 5
+---@field PTYPE_SOCKET 6
+---@field PTYPE_ERROR 7
+---@field PTYPE_QUEUE 8
+---@field PTYPE_DEBUG 9
+---@field PTYPE_LUA 10
+---@field PTYPE_SNAX 11
+---@field PTYPE_TRACE 12
+---@field _proto table<string|integer, skynet.protocol> the registered protocols by name and id
+local skynet = require "skynet.core".face()
+
+return skynet

@@ -1,5 +1,7 @@
--- Coroutines for user code inside a service: like the stock library, but a blocking call of skynet in one
--- suspends the whole chain up to the task that the service resumes, and goes on inside when it is done.
+-- Coroutines for user code inside a service: like the stock library, but a blocking call of
+-- skynet in one suspends the whole chain up to the task that the service resumes, and goes on
+-- inside when it is done.
+-- luacheck: max comment line length 180
 
 ---@class skynet.coroutine
 ---@field create fun(f: async fun(...): ...: any): thread

@@ -1,4 +1,5 @@
--- What `skynet.task`, `skynet.uniqtask` and `skynet.killthread` show and end: the tasks of this service.
+-- What `skynet.task`, `skynet.uniqtask` and `skynet.killthread` show and end: the tasks of this
+-- service.
 
 local core = require "skynet.core"
 
@@ -41,8 +42,8 @@ local function fill(ret)
 end
 
 ---Looks at the tasks that wait: without argument their number; with a table fills it, key
----"thread: 0x... session: N" to traceback; with a session its traceback; with a thread its session; with
----"init" the traceback of the unfinished start function.
+---"thread: 0x... session: N" to traceback; with a session its traceback; with a thread its
+---session; with "init" the traceback of the unfinished start function.
 ---@param what nil|table|integer|thread|"init"
 ---@return integer|string|nil
 function M.task(what)
@@ -98,8 +99,8 @@ function M.uniqtask()
 	return ret
 end
 
----Ends a task that is suspended or has not begun: its to-be-closed variables run, and its request gets
----an error.
+---Ends a task that is suspended or has not begun: its to-be-closed variables run, and its
+---request gets an error.
 ---@param thread thread|string the coroutine, or a pattern that its text matches
 ---@return thread? thread nothing when there is no such task
 function M.killthread(thread)

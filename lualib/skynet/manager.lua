@@ -1,5 +1,6 @@
--- What few services need: C services, ending others, names, and taking messages before the dispatcher.
--- Adds its functions to `skynet` and returns it.
+-- What few services need: C services, ending others, names, and taking messages before the
+-- dispatcher. Adds its functions to `skynet` and returns it.
+-- luacheck: max comment line length 180
 
 local core = require "skynet.core"
 local skynet = require "skynet"
@@ -74,8 +75,8 @@ local function start_soon(start)
 	end)
 end
 
----Instead of skynet.start: messages of the types in `map` are handled as the type that they are mapped
----to, and their memory is not freed: the handler passes it on or trashes it.
+---Instead of skynet.start: messages of the types in `map` are handled as the type that they are
+---mapped to, and their memory is not freed: the handler passes it on or trashes it.
 ---@param map table<integer, integer>
 ---@param start fun()
 function skynet.forward_type(map, start)
@@ -94,8 +95,8 @@ function skynet.forward_type(map, start)
 	start_soon(start)
 end
 
----Instead of skynet.start: every message goes through `filter(type, msg, size, session, source)`, which
----returns these five, changed or not.
+---Instead of skynet.start: every message goes through `filter(type, msg, size, session,
+---source)`, which returns these five, changed or not.
 ---@param filter fun(type: integer, msg: lightuserdata, size: integer, session: integer, source: integer): integer, lightuserdata, integer, integer, integer
 ---@param start fun()
 function skynet.filter(filter, start)
@@ -105,8 +106,8 @@ function skynet.filter(filter, start)
 	start_soon(start)
 end
 
----Makes a unique service of the network the monitor of this node: it is sent PTYPE_CLIENT, with the dead
----service as source, whenever one ends.
+---Makes a unique service of the network the monitor of this node: it is sent PTYPE_CLIENT, with
+---the dead service as source, whenever one ends.
 ---@async
 ---@param service string its name
 ---@param query boolean? only look for it, do not start it

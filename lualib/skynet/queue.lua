@@ -15,8 +15,9 @@ local function describe(err)
 	return err
 end
 
----A new lock, as a function that runs its argument exclusively: tasks enter in the order in which they
----came; the one inside may enter again. An error of `f` is raised again, with its traceback.
+---A new lock, as a function that runs its argument exclusively: tasks enter in the order in
+---which they came; the one inside may enter again. An error of `f` is raised again, with its
+---traceback.
 ---@return async fun(f: function, ...: any): ...: any
 local function queue()
 	local owner ---@type thread?

@@ -1,6 +1,8 @@
 -- Several requests at once, whose answers are taken in the order in which they come:
---     for req, resp in skynet.request { addr, "lua", ... } { addr2, "lua", ... } :select(100) do ... end
+--     local request = skynet.request { addr, "lua", ... } { other, "lua", ... }
+--     for req, resp in request:select(100) do ... end
 -- `skynet.request` is `new` of this module.
+-- luacheck: max comment line length 180
 
 local core = require "skynet.core"
 local skynet = require "skynet"
@@ -49,9 +51,9 @@ local function send_all(selection, list)
 	return failed, sent
 end
 
----Sends the requests and iterates over the answers: `request, table.pack(values)`; `request, false` for
----one that failed; `request, nil` for one whose address is invalid. Ends when all have come, or after
----`timeout_cs`; then `self.timeout` is true. May be used once.
+---Sends the requests and iterates over the answers: `request, table.pack(values)`; `request,
+---false` for one that failed; `request, nil` for one whose address is invalid. Ends when all
+---have come, or after `timeout_cs`; then `self.timeout` is true. May be used once.
 ---@async
 ---@param timeout_cs integer? nil waits for all
 ---@return fun(): table?, table|false|nil iterator

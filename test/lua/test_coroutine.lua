@@ -75,7 +75,8 @@ local function test_blocking(peer)
 	tap.is(nest(10)(), "deep", "ten levels deep")
 	tap.is(depth, 11, "all of them")
 
-	local ok, err = co.resume(co.create(function() return subject.call(peer, "error 'remote trouble'") end))
+	local ok, err = co.resume(co.create(function() return subject.call(peer,
+		"error 'remote trouble'") end))
 	tap.ok(not ok and err:find "remote trouble", "a failed call raises inside")
 end
 

@@ -29,7 +29,8 @@ tap.run(function()
 	tap.is(ask "INFO", nil, "INFO is nil at first")
 	subject.eval(peer, "skynet.info_func(function(...) return { 'info', ... } end) return 1")
 	tap.is_deeply(ask("INFO", 1, 2), { "info", 1, 2 }, "then what the service says")
-	tap.is_deeply({ ask("RUN", "print(...) print('x', 1) return 1", "name", "arg") }, { true, "arg\nx\t1" },
+	tap.is_deeply({ ask("RUN", "print(...) print('x', 1) return 1", "name", "arg") }, { true,
+		"arg\nx\t1" },
 		"RUN runs source")
 	local ok, output = ask("RUN", "error 'injected'", "name")
 	tap.ok(ok == false and output:find "name:1: injected", "and tells its errors")
@@ -40,7 +41,9 @@ tap.run(function()
 	tap.ok(subject.logged "Turn trace log true for lua", "and logs it")
 	ok = pcall(ask, "NONESUCH")
 	tap.is(ok, false, "an unknown command is an error")
-	subject.eval(peer, "require 'skynet.debug'.reg_debugcmd('OWN', function(...) skynet.retpack('own', ...) end) return 1")
+	subject.eval(peer, [[
+		require('skynet.debug').reg_debugcmd('OWN', function(...) skynet.retpack('own', ...) end)
+		return 1]])
 	tap.is_deeply({ ask("OWN", 1) }, { "own", 1 }, "services can add commands")
 	local linked
 	skynet.fork(function()

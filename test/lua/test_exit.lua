@@ -34,7 +34,8 @@ local function test_exit()
 		local c <close> = closer "leaver"
 		skynet.exit()
 		skynet.send(source, "lua", "went on")]])
-	tap.eventually(function() return notes[#notes] == "leaver" end, "exit closes the task that called it")
+	tap.eventually(function() return notes[#notes] == "leaver" end,
+		"exit closes the task that called it")
 	tap.is(table.concat(notes, ","), "sleeper,leaver",
 		"others first, queued forks never, nothing behind exit")
 	tap.is(select("#", skynet.send(peer, "lua")), 0, "the address is dead")

@@ -12,7 +12,8 @@ local function test_names(peer)
 	skynet.name(".peer", skynet.self())
 	tap.is(skynet.localname ".peer", peer, "a taken name stays")
 	for _, name in ipairs { "0123456789abcdef", ":1", "12" } do
-		tap.raises(function() skynet.register(name) end, "not a global name", name .. " is no global name")
+		tap.raises(function() skynet.register(name) end,
+			"not a global name", name .. " is no global name")
 	end
 	tap.is(skynet.launch "no_such_module", nil, "a module that is not there does not start")
 end
@@ -23,7 +24,8 @@ local function test_filter()
 	tap.is(skynet.call(filter, "lua", "again"), "filtered again", "each of them")
 	local ok = pcall(skynet.call, filter, "lua", "error")
 	tap.is(ok, false, "errors of handlers are answered")
-	tap.eventually(function() return subject.logged "lua call %[%x+ to %x+ : %d+ msgsz = %d+%] error" end,
+	local line = "lua call %[%x+ to %x+ : %d+ msgsz = %d+%] error"
+	tap.eventually(function() return subject.logged(line) end,
 		"and logged")
 	tap.is(skynet.call(filter, "lua", "still"), "filtered still", "and it goes on")
 end

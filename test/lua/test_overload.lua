@@ -82,7 +82,8 @@ local function test_drop()
 end
 
 tap.run(function()
-	tap.raises(function() skynet.mailbox_limit(-1) end, "must not be negative", "a limit is not negative")
+	tap.raises(function() skynet.mailbox_limit(-1) end, "must not be negative",
+		"a limit is not negative")
 	tap.raises(function() skynet.mailbox_limit(1, "other") end, "invalid option", "a policy is known")
 	test_reject()
 	test_block()

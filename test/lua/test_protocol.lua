@@ -55,7 +55,8 @@ local function test_register(peer)
 		["an id out of range"] = { name = "other", id = 256 },
 		["a negative id"] = { name = "other", id = -1 },
 	} do
-		tap.raises(function() skynet.register_protocol(bad) end, "assertion failed!", name .. " is refused")
+		tap.raises(function() skynet.register_protocol(bad) end,
+			"assertion failed!", name .. " is refused")
 	end
 	tap.raises(function() skynet.register_protocol "x" end, "table expected", "so is what is no table")
 end
@@ -87,7 +88,8 @@ local function test_dispatch(peer)
 		state.old = skynet.dispatch_unknown_request(function(...) state.unknown = table.pack(...) end)
 		return state.old == nil]])
 	skynet.send(peer, "mute", "abcde")
-	local unknown = subject.eval(peer, "return { state.unknown[1], state.unknown[2], state.unknown[4], state.unknown[5] }")
+	local unknown = subject.eval(peer,
+		"return { state.unknown[1], state.unknown[2], state.unknown[4], state.unknown[5] }")
 	tap.is_deeply(unknown, { 0, skynet.self(), 5, "mute" }, "the hook gets what could not be handled")
 	skynet.send(peer, "unknown", "abc")
 	tap.is(subject.eval(peer, "return state.unknown[5]"), 97, "or the id")
@@ -112,7 +114,8 @@ local function test_error_protocol(peer)
 	core.redirect(peer, 77, skynet.PTYPE_ERROR, 0, "")
 	tap.is(subject.eval(peer, "return 1"), 1, "errors for unknown sessions are ignored")
 	local ok, err = pcall(subject.call, peer, [[
-		require("skynet.core").redirect(source, skynet.self(), skynet.PTYPE_ERROR, session, "\xff\x00garbage")
+		require("skynet.core").redirect(source, skynet.self(), skynet.PTYPE_ERROR, session,
+			"\xff\x00garbage")
 		skynet.ignoreret()]])
 	tap.ok(not ok, "an error reply with garbage fails the call")
 	tap.like(err, "call failed$", "without more")
@@ -137,11 +140,13 @@ local function test_error_protocol(peer)
 end
 
 local function test_core_functions(peer)
-	local session = core.send(peer, skynet.PTYPE_LUA, nil, skynet.packstring "require 'skynet'.ignoreret()")
+	local text = skynet.packstring "require 'skynet'.ignoreret()"
+	local session = core.send(peer, skynet.PTYPE_LUA, nil, text)
 	tap.ok(session > 0, "core.send without session allocates one")
 	tap.is(core.send(peer, skynet.PTYPE_LUA, 0, skynet.packstring ""), 0, "with one it returns that")
 	tap.is(select("#", core.send(DEAD, 10, 0, "")), 0, "to a dead address nothing")
-	tap.raises(function() core.send(peer, 10, -1, "") end, "not a session", "a session is not negative")
+	tap.raises(function() core.send(peer, 10, -1, "") end, "not a session",
+		"a session is not negative")
 	local msg, size = skynet.pack ""
 	tap.raises(function() core.send(peer, 10, 0, msg) end, "number expected", "a pointer needs a size")
 	tap.raises(function() core.send(peer, 10, 0, msg, -1) end, "not be negative", "not a negative one")
@@ -150,11 +155,13 @@ end
 
 local function test_payloads()
 	local msg, size = skynet.pack("x", 1)
-	tap.is(core.tostring(msg, size), skynet.packstring("x", 1), "pack and packstring give the same bytes")
+	tap.is(core.tostring(msg, size), skynet.packstring("x", 1),
+		"pack and packstring give the same bytes")
 	tap.is_deeply({ skynet.unpack(msg, size) }, { "x", 1 }, "unpack reads them")
 	skynet.trash(msg, size)
 	skynet.trash "text"
-	tap.raises(function() skynet.trash(nil) end, "skynet.trash invalid param nil", "trash takes a payload")
+	tap.raises(function() skynet.trash(nil) end, "skynet.trash invalid param nil",
+		"trash takes a payload")
 	tap.is(select("#", core.tostring()), 0, "tostring of nil is nothing")
 	tap.raises(function() core.tostring("text", 3) end, "userdata expected", "of a string an error")
 	tap.is(select("#", core.unpack()), 0, "unpack of nil is nothing")
@@ -198,7 +205,8 @@ local function test_table()
 	for name in pairs(skynet) do
 		names[name] = true
 	end
-	for _, name in ipairs { "call", "send", "fork", "PTYPE_LUA", "newservice", "task", "cache", "_proto" } do
+	for _, name in ipairs { "call", "send", "fork", "PTYPE_LUA", "newservice", "task", "cache",
+		"_proto" } do
 		tap.ok(names[name], "pairs(skynet) shows " .. name)
 	end
 	tap.is(skynet.nonesuch, nil, "an unknown name is nil")

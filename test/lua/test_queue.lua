@@ -26,7 +26,8 @@ tap.run(function()
 		sorted = sorted and order[i] == i
 	end
 	tap.ok(sorted, "in the order in which they came")
-	tap.is(lock(function() return lock(function() return lock(skynet.yield) or "inner" end) end), "inner",
+	tap.is(lock(function() return lock(function() return lock(skynet.yield) or "inner" end) end),
+		"inner",
 		"the one inside may enter again")
 	local ok, err = pcall(lock, error, "trouble")
 	tap.ok(not ok, "an error is raised again")

@@ -4,7 +4,11 @@ local subject = require "subject"
 local tap = require "tap"
 
 local DEAD <const> = 0xfffff0
-local SLEEP <const> = "local _, _, ti, value = ... require 'skynet'.sleep(ti) require 'skynet'.retpack(value)"
+local SLEEP <const> = [[
+	local skynet = require "skynet"
+	local _, _, delay, value = ...
+	skynet.sleep(delay)
+	skynet.retpack(value)]]
 
 local function test_order(peer)
 	local got = {}
@@ -18,7 +22,8 @@ local function test_order(peer)
 	end
 	tap.is(table.concat(got, " "), "fast middle slow", "answers come in the order of arrival")
 	got = {}
-	for _, resp in skynet.request():add { peer, "lua", "require 'skynet'.retpack(nil, 2, nil)" }:select() do
+	for _, resp in skynet.request():add { peer, "lua",
+		"require 'skynet'.retpack(nil, 2, nil)" }:select() do
 		got = resp
 	end
 	tap.is(got.n, 3, "all values of an answer are kept")
@@ -64,8 +69,12 @@ local function test_timeout(peer)
 end
 
 local function test_break(peer)
+	local answers = 0
 	for _ in skynet.request { peer, "lua", SLEEP, 0 } { peer, "lua", SLEEP, 3 }:select(100) do
-		break
+		answers = answers + 1
+		if answers == 1 then
+			break
+		end
 	end
 	pcall(function()
 		for _ in skynet.request { peer, "lua", SLEEP, 0 } { peer, "lua", SLEEP, 3 }:select(100) do
@@ -90,7 +99,8 @@ local function test_death()
 	local peer = subject.new()
 	skynet.timeout(1, function() subject.send(peer, "skynet.exit()") end)
 	local answers = 0
-	for _, resp in skynet.request { peer, "lua", SLEEP, 100000 } { peer, "lua", SLEEP, 100000 }:select() do
+	for _, resp in skynet.request { peer, "lua", SLEEP, 100000 } { peer,
+		"lua", SLEEP, 100000 }:select() do
 		answers = answers + (resp == false and 1 or 0)
 	end
 	tap.is(answers, 2, "requests fail when the service dies")

@@ -67,7 +67,8 @@ local function test_call_timeout(peer)
 	tap.is(skynet.call_timeout(500, peer, "lua", "require 'skynet'.retpack(42)"), 42,
 		"call_timeout returns the reply")
 	local start = skynet.now()
-	local ok, err = pcall(skynet.call_timeout, 2, peer, "lua", "state.late = require 'skynet'.response()")
+	local ok, err = pcall(skynet.call_timeout, 2, peer, "lua",
+		"state.late = require 'skynet'.response()")
 	tap.ok(not ok, "without reply it raises")
 	tap.like(err, "call failed: timeout", "and says timeout")
 	tap.is(skynet.error_kind(err), "timeout", "its kind is timeout")

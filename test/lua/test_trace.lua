@@ -34,7 +34,8 @@ tap.run(function()
 		subject.eval(peer, [[
 			state.tag = skynet.tracetag()
 			skynet.sleep(1)
-			return skynet.call((...), "lua", "local skynet = require 'skynet' skynet.retpack(skynet.tracetag())")]],
+			return skynet.call((...), "lua",
+				"local skynet = require 'skynet' skynet.retpack(skynet.tracetag())")]],
 			other)
 		finished = subject.eval(peer, "return state.tag")
 	end)
@@ -43,7 +44,8 @@ tap.run(function()
 	tap.is(finished, tag, "the tag goes with the request")
 	tap.eventually(function() return has(lines(tag), "^end$") end, "the end of the task is logged")
 	local events = lines(tag)
-	for _, pattern in ipairs { "^trace the reason$", "^call : @./test/lib/subject.lua:%d+ @test/lua/test_trace.lua:%d+", "^request$",
+	for _, pattern in ipairs { "^trace the reason$",
+		"^call : @./test/lib/subject.lua:%d+ @test/lua/test_trace.lua:%d+", "^request$",
 		"^sleep : ", "^resume$", "^response$", "^call : .*subject:%d+" } do
 		tap.ok(has(events, pattern), "the log has a line " .. pattern)
 	end
@@ -60,16 +62,19 @@ tap.run(function()
 	tap.eventually(function() return own == false end, "false ignores tags and trace")
 	subject.eval(peer, "skynet.traceproto('lua', nil) return 1")
 	tap.is(subject.eval(peer, "return skynet.tracetag() or 'none'"), "none", "nil is the default")
-	tap.raises(function() skynet.traceproto("nonesuch", true) end, "assertion failed", "the protocol must exist")
+	tap.raises(function() skynet.traceproto("nonesuch", true) end, "assertion failed",
+		"the protocol must exist")
 
-	local msg, size = skynet.tracecall("my-tag", peer, "lua", skynet.packstring "require('skynet').ret 'x'")
+	local msg, size = skynet.tracecall("my-tag", peer,
+		"lua", skynet.packstring "require('skynet').ret 'x'")
 	tap.is(skynet.tostring(msg, size), "x", "tracecall is a rawcall")
 	tap.eventually(function() return has(lines "my-tag", "^tracecall end$") end, "its end is logged")
 	tap.ok(has(lines "my-tag", "^tracecall begin : @test/lua/test_trace.lua:%d+"), "and its begin")
 	tap.ok(has(lines "my-tag", "^request$"), "the receiver takes the tag")
 	skynet.tracelog("my-tag", "plain")
 	skynet.tracelog("my-tag", "with frames", 1)
-	tap.eventually(function() return has(lines "my-tag", "^with frames : @.*:%d+") end, "tracelog logs")
+	tap.eventually(function() return has(lines "my-tag", "^with frames : @.*:%d+") end,
+		"tracelog logs")
 	tap.ok(has(lines "my-tag", "^plain$"), "also without frames")
 	skynet.fork(function()
 		skynet.trace "failing"

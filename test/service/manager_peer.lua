@@ -17,6 +17,8 @@ if mode == "filter" then
 		if ptype == skynet.PTYPE_LUA then
 			local text = "filtered " .. skynet.unpack(msg, size)
 			msg, size = skynet.pack(text)
+			-- the dispatcher only borrows it
+			skynet.fork(skynet.trash, msg, size)
 		end
 		return ptype, msg, size, session, source
 	end, function()

@@ -1,5 +1,5 @@
----Runs the text of each request as a handler: text, arguments. The text answers by itself, or does not.
----Its globals are those of the service, so it can keep things from one request to the next.
+---Runs the text of each request as a handler: text, arguments. The text answers by itself, or does
+---not. Its globals are those of the service, so it can keep things from one request to the next.
 local skynet = require "skynet"
 require "skynet.manager"
 
