@@ -81,6 +81,12 @@ traceback(lua_State *L) {
 	return 1;
 }
 
+/// The error object at the top as text. Never raises: nothing here is protected.
+static const char *
+error_message(lua_State *L) {
+	return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(no message)";
+}
+
 /// True when `args` are those of the first service of the node and no launcher has been started
 /// yet.
 static bool
@@ -89,7 +95,7 @@ is_bootstrap(struct skynet_context *context, const char *args, size_t size) {
 	line += strcspn(line, " \t");
 	line += strspn(line, " \t");
 	return strlen(line) == size && memcmp(line, args, size) == 0 &&
-	       skynet_name_find(context, LAUNCHER + 1) == 0;
+	       skynet_name_find(context, &LAUNCHER[1]) == 0;
 }
 
 /// Logs why the service cannot start. When it is the one that starts all others, that ends the
@@ -120,7 +126,7 @@ run_loader(struct snlua *service, const char *args, size_t size) {
 	}
 	lua_pushlstring(L, args, size);
 	if (lua_pcall(L, 1, 0, base + 1) != LUA_OK) {
-		report(service, "lua loader error", luaL_tolstring(L, -1, NULL), args, size);
+		report(service, "lua loader error", error_message(L), args, size);
 		return -1;
 	}
 	lua_settop(L, base);
@@ -133,11 +139,12 @@ apply_memory_limit(struct snlua *service) {
 	lua_State *L = service->L;
 	if (lua_getfield(L, LUA_REGISTRYINDEX, SNLUA_MEMLIMIT_KEY) == LUA_TNUMBER) {
 		lua_Number limit = lua_tonumber(L, -1);
+		lua_pushnil(L);
+		lua_setfield(L, LUA_REGISTRYINDEX, SNLUA_MEMLIMIT_KEY);
+		/* From here on an allocation may fail. */
 		snlua_memory_limit(service, limit >= 1 ? (size_t)limit : 0);
 		skynet_error(service->context, "Set memory limit to %.2f M",
 			(double)limit / (1024.0 * 1024.0));
-		lua_pushnil(L);
-		lua_setfield(L, LUA_REGISTRYINDEX, SNLUA_MEMLIMIT_KEY);
 	}
 	lua_pop(L, 1);
 }
@@ -160,7 +167,7 @@ launch(struct snlua *service, const char *args, size_t size) {
 	lua_pushlightuserdata(L, service);
 	int result = -1;
 	if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-		report(service, "lua loader error", luaL_tolstring(L, -1, NULL), args, size);
+		report(service, "lua loader error", error_message(L), args, size);
 	else
 		result = run_loader(service, args, size);
 	if (result == 0) {

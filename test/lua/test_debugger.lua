@@ -136,6 +136,7 @@ local function test_session()
 		return result
 	end, "and goes on")
 	tap.is(result, 50, "with what was assigned")
+	says(prompt, "the target prompts again")
 
 	local refused = skynet.newservice "debug_agent"
 	tap.raises(function()

@@ -43,6 +43,9 @@ tap.run(function()
 		skynet.call(failing, "lua")
 	end, nil, "and ends the service")
 
+	skynet.launch("snlua", "evaluator error(setmetatable({},{__tostring=function()error{}end}))")
+	logs("lua loader error : [^\n]+\nstack traceback", "also one that cannot be turned into text")
+
 	tap.is(type(collectgarbage "count"), "number", "the collector answers")
 	tap.is(collectgarbage "isrunning", true, "and runs")
 	local running = skynet.newservice("evaluator", "GC=collectgarbage('isrunning')")

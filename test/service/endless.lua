@@ -30,7 +30,8 @@ skynet.dispatch("lua", function(_, _, name, note)
 	if note then
 		skynet.send(note, "lua", "looping")
 	end
-	skynet.ret(skynet.pack(command[name]()))
+	-- in one step: an interrupt between two would lose the packed answer
+	skynet.retpack(command[name]())
 end)
 
 skynet.start(function() end)
