@@ -80,10 +80,10 @@ send_packed(lua_State *L, int status, lua_KContext context) {
 /// Leaves nothing and returns true when the field `pack` of the protocol is skynet.pack; otherwise
 /// puts the field at stack index 3, below the arguments.
 static inline bool
-packs_by_default(lua_State *L, const struct protocol *protocol) {
+packs_by_default(lua_State *L, const struct lua_service *service, const struct protocol *protocol) {
 	int top = lua_gettop(L);
 	protocol_push(L, protocol);
-	lua_getfield(L, -1, "pack");
+	protocol_field(L, service, top + 1, KEY_PACK);
 	if (LIKELY(lua_tocfunction(L, -1) == core_pack)) {
 		lua_settop(L, top);
 		return true;
@@ -99,7 +99,7 @@ send_message(lua_State *L) {
 	struct lua_service *service = service_of(L);
 	struct address to = address_check(L, 1);
 	const struct protocol *protocol = protocol_check(L, service, 2);
-	if (LIKELY(packs_by_default(L, protocol))) {
+	if (LIKELY(packs_by_default(L, service, protocol))) {
 		struct payload payload = {.flags = PTYPE_TAG_DONTCOPY};
 		payload.data = seri_pack_block(L, 3, &service->scratch, &payload.size);
 		return send_payload(L, service, to, protocol->id, payload);
@@ -288,10 +288,11 @@ call_custom(lua_State *L, const struct protocol *protocol, lua_Integer timeout_c
 
 /// True when both `pack` and `unpack` of the protocol are those of skynet. Needs 3 stack slots.
 static inline bool
-is_default(lua_State *L, const struct protocol *protocol) {
+is_default(lua_State *L, const struct lua_service *service, const struct protocol *protocol) {
+	int table = lua_gettop(L) + 1;
 	protocol_push(L, protocol);
-	lua_getfield(L, -1, "pack");
-	lua_getfield(L, -2, "unpack");
+	protocol_field(L, service, table, KEY_PACK);
+	protocol_field(L, service, table, KEY_UNPACK);
 	bool result = lua_tocfunction(L, -2) == core_pack && lua_tocfunction(L, -1) == core_unpack;
 	lua_pop(L, 3);
 	return result;
@@ -303,7 +304,7 @@ call_start(lua_State *L, lua_Integer timeout_cs) {
 	struct address to = address_check(L, 1);
 	const struct protocol *protocol = protocol_check(L, service, 2);
 	task_check_suspend(L, service);
-	if (UNLIKELY(!is_default(L, protocol)))
+	if (UNLIKELY(!is_default(L, service, protocol)))
 		return call_custom(L, protocol, timeout_cs);
 	struct payload payload = {.flags = PTYPE_TAG_DONTCOPY};
 	payload.data = seri_pack_block(L, 3, &service->scratch, &payload.size);
@@ -379,8 +380,8 @@ compare_sessions(const void *a, const void *b) {
 }
 
 void
-call_fail_peer(struct lua_service *service, uint32_t peer, const char *name,
-	enum call_failure_kind kind) {
+call_fail_peer(
+	struct lua_service *service, uint32_t peer, const char *name, enum call_failure_kind kind) {
 	struct task **callers = skynet_malloc((service->task_count + 1) * sizeof *callers);
 	size_t count = 0;
 	for (uint32_t i = 0; i < service->task_count; i++) {
@@ -391,8 +392,7 @@ call_fail_peer(struct lua_service *service, uint32_t peer, const char *name,
 	/* They go on in the order in which they called. */
 	qsort(callers, count, sizeof(*callers), compare_sessions);
 	for (size_t i = 0; i < count; i++) {
-		struct session_entry *entry =
-			session_find(&service->sessions, callers[i]->session);
+		struct session_entry *entry = session_find(&service->sessions, callers[i]->session);
 		if (entry != NULL)
 			session_remove(&service->sessions, entry);
 		callers[i]->failure = (struct call_failure){kind, peer, NULL};

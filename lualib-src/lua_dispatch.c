@@ -101,13 +101,13 @@ handle_request(lua_State *L) {
 		trace_begin_request(service, task, type == LUA_TNIL ? -1 : lua_toboolean(L, -1));
 		lua_pop(L, 1);
 	}
-	if (UNLIKELY(lua_getfield(L, 1, "dispatch") == LUA_TNIL)) {
+	if (UNLIKELY(protocol_field(L, service, 1, KEY_DISPATCH) == LUA_TNIL)) {
 		lua_pushstring(L, protocol->name);
 		return refuse_request(L, service, task);
 	}
 	lua_pushinteger(L, task->request_session);
 	lua_pushinteger(L, task->request_source);
-	lua_getfield(L, 1, "unpack");
+	protocol_field(L, service, 1, KEY_UNPACK);
 	if (LIKELY(lua_tocfunction(L, -1) == core_unpack)) {
 		lua_settop(L, 4);
 		int count = seri_unpack(L, task->message, task->size);

@@ -41,11 +41,14 @@ text_add_line(struct text *text, const char *line, size_t size) {
 
 int
 service_new_session(struct lua_service *service) {
-	int session;
+	int session = skynet_context_newsession(service->context);
+	if (UNLIKELY(session < service->last_session))
+		service->session_wrapped = true;
+	service->last_session = session;
 	/* After the counter has wrapped, an old number may still be waited for. */
-	do
+	while (UNLIKELY(service->session_wrapped) &&
+		session_find(&service->sessions, session) != NULL)
 		session = skynet_context_newsession(service->context);
-	while (UNLIKELY(session_find(&service->sessions, session) != NULL));
 	return session;
 }
 
@@ -330,6 +333,11 @@ service_open(lua_State *L) {
 	lua_newtable(L);
 	service->anchors = luaL_ref(L, LUA_REGISTRYINDEX);
 	service->caller_known = caller_layout_known(L);
+	static const char *const keys[KEY_COUNT] = {"pack", "unpack", "dispatch"};
+	for (int i = 0; i < KEY_COUNT; i++) {
+		lua_pushstring(L, keys[i]);
+		service->keys[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
 	lua_createtable(L, 4, 4);
 	service->protocol_table = luaL_ref(L, LUA_REGISTRYINDEX);
 	add_builtin(L, service, "lua", PTYPE_RESERVED_LUA, core_pack, core_unpack, NULL);

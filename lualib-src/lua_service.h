@@ -40,6 +40,9 @@ struct lua_thread {
 	enum thread_kind kind;
 };
 
+/* Fields of a protocol that are read for every message. */
+enum protocol_key { KEY_PACK, KEY_UNPACK, KEY_DISPATCH, KEY_COUNT };
+
 /* A registered protocol. The table stays that of the user: its fields are read when they are
  * needed. */
 struct protocol {
@@ -75,13 +78,16 @@ struct lua_service {
 	struct task *current; /* the task that runs, NULL outside of tasks */
 	struct seri_buffer scratch;
 
+	int keys[KEY_COUNT]; /* registry references of the names of fields */
 	struct protocol *protocols;
 	int protocol_count;
 	uint8_t *protocol_index; /* id to place in `protocols`, NO_PROTOCOL when there is none */
 	int protocol_table;      /* registry reference of skynet._proto */
 
 	struct session_table sessions;
-	struct task **tasks; /* all tasks by slot; NULL where a slot is free */
+	int last_session;     /* the last one handed out */
+	bool session_wrapped; /* the counter began again: a new number may be in use */
+	struct task **tasks;  /* all tasks by slot; NULL where a slot is free */
 	uint32_t task_count, task_capacity;
 	uint32_t free_slot; /* where to look for a free slot first */
 	int timeouts;       /* registry reference: slot to the function of a timeout without task */
@@ -143,6 +149,13 @@ protocol_by_id(const struct lua_service *service, int id) {
 static inline void
 protocol_push(lua_State *L, const struct protocol *protocol) {
 	lua_rawgeti(L, LUA_REGISTRYINDEX, protocol->ref);
+}
+
+/// As lua_getfield with one of the names of service->keys, but without looking the name up.
+static inline int
+protocol_field(lua_State *L, const struct lua_service *service, int index, enum protocol_key key) {
+	lua_rawgeti(L, LUA_REGISTRYINDEX, service->keys[key]);
+	return lua_gettable(L, index);
 }
 
 /// Appends to `text`, with a line feed in front when it is not empty.

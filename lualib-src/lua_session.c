@@ -7,6 +7,7 @@
 
 #define INITIAL_SIZE 8
 #define SHRINK_SIZE  1024
+#define GROUP_SIZE   16
 
 void
 session_table_clear(struct session_table *table) {
@@ -14,13 +15,13 @@ session_table_clear(struct session_table *table) {
 	*table = (struct session_table){NULL, 0, 0};
 }
 
-/// Where the search for `session` begins. Four numbers in sequence share a cache line; groups of
-/// four are spread, because long runs of neighbours would make removing slow.
+/// Where the search for `session` begins. Numbers in sequence are neighbours, in groups; the
+/// groups are spread, because long runs of neighbours would make removing slow.
 static inline uint32_t
 home(const struct session_table *table, int session) {
 	uint32_t number = (uint32_t)session;
-	uint32_t group = (number >> 2) * 0x9e3779b1u;
-	return ((group ^ group >> 15) << 2 | (number & 3)) & table->mask;
+	uint32_t group = (number / GROUP_SIZE) * 0x9e3779b1u;
+	return ((group ^ group >> 15) * GROUP_SIZE + number % GROUP_SIZE) & table->mask;
 }
 
 /// The entry of `session`, or the free one where it would go. The table is never full.
