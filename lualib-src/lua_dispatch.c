@@ -228,7 +228,9 @@ call_protected(struct lua_service *service, lua_CFunction function, void *argume
 static void
 deliver_response(struct lua_service *service, lua_State *from, const struct incoming *in) {
 	struct session_entry *entry = session_find(&service->sessions, in->session);
-	if (UNLIKELY(entry == NULL)) {
+	if (entry == NULL) {
+		if (LIKELY(wait_timeout_due(service, in->session, from)))
+			return;
 		call_protected(service, handle_unknown_response, (void *)in);
 		return;
 	}
@@ -242,9 +244,6 @@ deliver_response(struct lua_service *service, lua_State *from, const struct inco
 	case SESSION_SLEEP:
 	case SESSION_ROOM:
 		task_run(service, task, from, 0);
-		break;
-	case SESSION_DUE:
-		wait_timeout_due(service, task, from);
 		break;
 	case SESSION_START:
 		task->session = 0;

@@ -59,12 +59,7 @@ task_list(lua_State *L) {
 static int
 task_count(lua_State *L) {
 	const struct lua_service *service = service_of(L);
-	/* Also the timeouts that have no task yet. */
-	lua_Integer count = 0;
-	const struct session_table *sessions = &service->sessions;
-	for (uint32_t i = 0; sessions->entries != NULL && i <= sessions->mask; i++)
-		count += sessions->entries[i].session != 0 &&
-			 sessions->entries[i].kind == SESSION_DUE;
+	lua_Integer count = service->timeout_count;
 	for (uint32_t i = 0; i < service->task_count; i++)
 		count += service->tasks[i]->session != 0;
 	lua_pushinteger(L, count);

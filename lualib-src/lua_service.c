@@ -11,6 +11,7 @@
 #include "lua_dispatch.h"
 #include "lua_select.h"
 #include "lua_task.h"
+#include "lua_wait.h"
 #include "skynet_malloc.h"
 
 /* Its address is the registry key of the service. */
@@ -47,7 +48,8 @@ service_new_session(struct lua_service *service) {
 	service->last_session = session;
 	/* After the counter has wrapped, an old number may still be waited for. */
 	while (UNLIKELY(service->session_wrapped) &&
-		session_find(&service->sessions, session) != NULL)
+		(session_find(&service->sessions, session) != NULL ||
+			wait_has_timeout(service, session)))
 		session = skynet_context_newsession(service->context);
 	return session;
 }

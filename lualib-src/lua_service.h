@@ -87,12 +87,10 @@ struct lua_service {
 	struct session_table sessions;
 	int last_session;     /* the last one handed out */
 	bool session_wrapped; /* the counter began again: a new number may be in use */
-	struct task **tasks;  /* all tasks by slot; NULL where a slot is free */
+	struct task **tasks;  /* all tasks by slot */
 	uint32_t task_count, task_capacity;
-	uint32_t free_slot; /* where to look for a free slot first */
-	int timeouts;       /* registry reference: slot to the function of a timeout without task */
-	lua_Integer timeout_free;  /* first free slot, each holds the next; 0: none */
-	lua_Integer timeout_count; /* slots used so far */
+	int timeouts; /* registry reference: session to the function of a timeout without task */
+	lua_Integer timeout_count; /* in that table */
 	bool caller_known;         /* caller_wants_result works */
 	int anchors;               /* registry reference: slot + 1 to Lua thread */
 	int tokens;      /* registry reference: token to light userdata task; LUA_NOREF at first */

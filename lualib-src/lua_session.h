@@ -12,7 +12,6 @@ enum session_kind {
 	SESSION_CALL,     /* reply to a call; struct task */
 	SESSION_DEADLINE, /* a call has waited long enough; struct task */
 	SESSION_SLEEP,    /* a sleep is over; struct task */
-	SESSION_DUE,      /* a timeout without task is due; the slot of its function as a number */
 	SESSION_START,    /* a timeout is due: start the task; struct task */
 	SESSION_ROOM,     /* a full mailbox has room again; struct task */
 	SESSION_SELECT,   /* reply to one of several requests; struct selection */

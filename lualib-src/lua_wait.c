@@ -7,6 +7,7 @@
 #include "lua_trace.h"
 
 #define TRACE_LEVEL_CALLER 1
+#define RETRY_MS           10
 
 /// Pushes the thread of a task on L.
 static inline void
@@ -54,80 +55,82 @@ push_origin(lua_State *L, lua_Integer delay_cs) {
 /* ---- timeouts that nobody holds on to: a function in a table, and a task only when it is due ----
  */
 
-/// Keeps the function on top of the stack; pops it. Returns its slot.
-static lua_Integer
-keep_function(lua_State *L, struct lua_service *service) {
+/// timeout(delay_cs, f) where the result is not used. Stack: delay, function.
+static int
+timeout_without_task(lua_State *L, struct lua_service *service, lua_Integer delay_cs) {
 	if (UNLIKELY(service->timeouts == LUA_NOREF)) {
 		lua_newtable(L);
 		service->timeouts = luaL_ref(L, LUA_REGISTRYINDEX);
 	}
-	lua_rawgeti(L, LUA_REGISTRYINDEX, service->timeouts);
-	lua_Integer slot = service->timeout_free;
-	if (slot == 0) {
-		slot = service->timeout_count + 1;
-	} else {
-		lua_rawgeti(L, -1, slot);
-		service->timeout_free = lua_tointeger(L, -1);
-		lua_pop(L, 1);
-	}
-	lua_insert(L, -2);
-	lua_rawseti(L, -2, slot);
-	if (slot > service->timeout_count)
-		service->timeout_count = slot;
-	lua_pop(L, 1);
-	return slot;
-}
-
-/// Pushes the function of a slot, which becomes free. Does not raise.
-static void
-take_function(lua_State *L, struct lua_service *service, lua_Integer slot) {
-	lua_rawgeti(L, LUA_REGISTRYINDEX, service->timeouts);
-	lua_rawgeti(L, -1, slot);
-	lua_pushinteger(L, service->timeout_free);
-	lua_rawseti(L, -3, slot);
-	service->timeout_free = slot;
-	lua_remove(L, -2);
-}
-
-/// timeout(delay_cs, f) where the result is not used.
-static int
-timeout_without_task(lua_State *L, struct lua_service *service, lua_Integer delay_cs) {
-	lua_Integer slot = keep_function(L, service);
 	int session = service_new_session(service);
-	session_add(&service->sessions, session, SESSION_DUE, (void *)(uintptr_t)slot);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, service->timeouts);
+	lua_pushvalue(L, 2);
+	lua_rawseti(L, -2, session);
+	service->timeout_count++;
 	skynet_timer_start(service->context, delay_cs * MS_PER_CS, session);
 	return 0;
 }
 
-void
-wait_timeout_due(struct lua_service *service, void *owner, lua_State *from) {
+/// Moves the function of a timeout onto the stack of `task`. Returns false when there is none.
+static bool
+take_function(struct lua_service *service, struct task *task, int session) {
+	lua_State *co = task->L;
+	lua_rawgeti(co, LUA_REGISTRYINDEX, service->timeouts);
+	if (lua_rawgeti(co, 1, session) == LUA_TNIL) {
+		lua_settop(co, 0);
+		return false;
+	}
+	lua_pushnil(co);
+	lua_rawseti(co, 1, session);
+	lua_remove(co, 1);
+	service->timeout_count--;
+	return true;
+}
+
+bool
+wait_has_timeout(struct lua_service *service, int session) {
+	lua_State *L = service->L;
+	if (service->timeout_count == 0 || !lua_checkstack(L, 2))
+		return false;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, service->timeouts);
+	bool found = lua_rawgeti(L, -1, session) != LUA_TNIL;
+	lua_pop(L, 2);
+	return found;
+}
+
+bool
+wait_timeout_due(struct lua_service *service, int session, lua_State *from) {
+	if (service->timeout_count == 0)
+		return false;
 	struct task *task = task_try_take(service, service->L);
 	if (UNLIKELY(task == NULL)) {
-		skynet_error(service->context, "lua memory error : a timeout is lost");
-		if (lua_checkstack(service->L, 3)) {
-			take_function(service->L, service, (lua_Integer)(uintptr_t)owner);
-			lua_pop(service->L, 1);
-		}
-		return;
+		if (!wait_has_timeout(service, session))
+			return false;
+		/* Its turn comes when there is memory again. */
+		skynet_timer_start(service->context, RETRY_MS, session);
+		return true;
 	}
-	take_function(task->L, service, (lua_Integer)(uintptr_t)owner);
+	if (UNLIKELY(!take_function(service, task, session))) {
+		task_give_back(service, task);
+		return false;
+	}
 	task_run(service, task, from, 0);
+	return true;
 }
 
 void
 wait_reveal_timeouts(lua_State *L, struct lua_service *service) {
-	struct session_table *sessions = &service->sessions;
-	for (uint32_t i = 0; sessions->entries != NULL && i <= sessions->mask; i++) {
-		struct session_entry *entry = &sessions->entries[i];
-		if (entry->session == 0 || entry->kind != SESSION_DUE)
-			continue;
-		int session = entry->session;
+	while (service->timeout_count > 0) {
 		struct task *task = task_take(L, service, true);
-		/* Making a thread may have run a finaliser that changed the table. */
-		entry = session_find(sessions, session);
-		take_function(task->L, service, (lua_Integer)(uintptr_t)entry->owner);
-		entry->kind = SESSION_START;
-		entry->owner = task;
+		lua_rawgeti(L, LUA_REGISTRYINDEX, service->timeouts);
+		lua_pushnil(L);
+		int session = lua_next(L, -2) ? (int)lua_tointeger(L, -2) : 0;
+		lua_settop(L, -(session != 0 ? 3 : 1) - 1);
+		if (session == 0 || !take_function(service, task, session)) {
+			task_give_back(service, task);
+			return;
+		}
+		session_add(&service->sessions, session, SESSION_START, task);
 		task->session = session;
 		task->state = TASK_TIMER;
 		task->flags |= TASK_TIMED;
@@ -142,7 +145,7 @@ timeout(lua_State *L) {
 	lua_settop(L, 2);
 	if (UNLIKELY(service->trace_timeout))
 		push_origin(L, delay_cs);
-	else if (LIKELY(service->caller_known && !caller_wants_result(L)))
+	else if (LIKELY(service->caller_known && !lua_isnil(L, 2) && !caller_wants_result(L)))
 		return timeout_without_task(L, service, delay_cs);
 	struct task *task = task_take(L, service, true);
 	if (UNLIKELY(lua_gettop(L) > 2))
