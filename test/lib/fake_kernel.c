@@ -237,19 +237,24 @@ fire_next(struct fake_kernel *kernel) {
 }
 
 size_t
+fake_kernel_settle(struct fake_kernel *kernel) {
+	size_t count = 0;
+	for (; kernel->head < kernel->tail; count++) {
+		struct fake_message message = kernel->queue[kernel->head++];
+		if (kernel->head == kernel->tail)
+			kernel->head = kernel->tail = 0;
+		deliver(kernel, &message);
+	}
+	return count;
+}
+
+size_t
 fake_kernel_run(struct fake_kernel *kernel) {
 	size_t count = 0;
-	for (;;) {
-		if (kernel->head < kernel->tail) {
-			struct fake_message message = kernel->queue[kernel->head++];
-			if (kernel->head == kernel->tail)
-				kernel->head = kernel->tail = 0;
-			deliver(kernel, &message);
-			count++;
-		} else if (!fire_next(kernel)) {
-			return count;
-		}
-	}
+	do
+		count += fake_kernel_settle(kernel);
+	while (fire_next(kernel));
+	return count;
 }
 
 const char *
@@ -303,6 +308,11 @@ fake_kernel_timers(struct fake_kernel *kernel) {
 int
 fake_kernel_stops(struct fake_kernel *kernel) {
 	return kernel->stops;
+}
+
+void
+fake_service_set_session(struct fake_kernel *kernel, uint32_t handle, int session) {
+	kernel->services[handle - 1]->session = session;
 }
 
 size_t

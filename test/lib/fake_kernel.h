@@ -38,6 +38,9 @@ void fake_kernel_post(struct fake_kernel *kernel, uint32_t source, uint32_t dest
 /// Returns the number of messages delivered.
 size_t fake_kernel_run(struct fake_kernel *kernel);
 
+/// As fake_kernel_run, but time stands still.
+size_t fake_kernel_settle(struct fake_kernel *kernel);
+
 /// Everything that was logged, lines joined by line feeds; the second call forgets it.
 const char *fake_kernel_log(struct fake_kernel *kernel);
 void fake_kernel_log_clear(struct fake_kernel *kernel);
@@ -58,6 +61,9 @@ void fake_service_limit(struct fake_kernel *kernel, uint32_t handle, size_t size
 /// Timers that are armed, and stop hooks that were answered.
 int fake_kernel_timers(struct fake_kernel *kernel);
 int fake_kernel_stops(struct fake_kernel *kernel);
+
+/// Sets the counter of sessions of a service.
+void fake_service_set_session(struct fake_kernel *kernel, uint32_t handle, int session);
 
 /// Bytes in use by the state of `handle`.
 size_t fake_service_memory(struct fake_kernel *kernel, uint32_t handle);
