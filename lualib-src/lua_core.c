@@ -208,6 +208,7 @@ static const luaL_Reg plain_functions[] = {
 	{"intcommand", intcommand},
 	{"callback", dispatch_set_callback},
 	{"trace", trace_lua_log},
+	{"debug_dispatch", dispatch_debug},
 	{NULL, NULL},
 };
 
@@ -229,7 +230,7 @@ static const luaL_Reg *const core_tables[] = {
 	shared_functions,
 	select_functions,
 	inspect_functions,
-	wait_functions, /* now and hpc */
+	clock_functions,
 	NULL,
 };
 
@@ -237,6 +238,7 @@ static const luaL_Reg *const skynet_tables[] = {
 	call_functions,
 	reply_functions,
 	wait_functions,
+	clock_functions,
 	dispatch_functions,
 	life_functions,
 	trace_functions,

@@ -195,6 +195,7 @@ struct payload payload_check(lua_State *L, int index);
 extern const luaL_Reg core_functions[];  /* skynet.core */
 extern const luaL_Reg call_functions[];  /* skynet: messaging */
 extern const luaL_Reg wait_functions[];  /* skynet: time and tasks */
+extern const luaL_Reg clock_functions[]; /* both: now, hpc */
 extern const luaL_Reg life_functions[];  /* skynet: start, exit, services */
 extern const luaL_Reg trace_functions[]; /* skynet: tracing */
 

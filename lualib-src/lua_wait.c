@@ -405,10 +405,14 @@ const luaL_Reg wait_functions[] = {
 	{"yield", yield},
 	{"wait", wait_task},
 	{"wakeup", wakeup},
-	{"now", now},
-	{"hpc", hpc},
 	{"starttime", starttime},
 	{"time", wall_time},
 	{"trace_timeout", set_trace_timeout},
+	{NULL, NULL},
+};
+
+const luaL_Reg clock_functions[] = {
+	{"now", now},
+	{"hpc", hpc},
 	{NULL, NULL},
 };
