@@ -28,9 +28,6 @@ void response_fail_all(struct lua_service *service);
 /// Forgets the delayed responses to a dead `source`.
 void response_forget_source(struct lua_service *service, uint32_t source);
 
-/// Frees the records of delayed responses when the state is closed.
-void response_free_all(struct lua_service *service);
-
 extern const luaL_Reg reply_functions[]; /* skynet: ret, response, ... */
 
 #endif

@@ -143,10 +143,10 @@ response_collected(lua_State *L) {
 /// Sends PTYPE_ERROR for a response, with the reason `text` (may be NULL, borrowed), and ends it.
 /// Returns true when the requester is there.
 static bool
-response_refuse(struct lua_service *service, struct response *response, const char *text) {
+response_refuse(struct lua_service *service, struct response *response, enum call_failure_kind kind,
+	const char *text) {
 	size_t size;
-	char *payload =
-		call_failure_pack(FAILURE_REMOTE, text, text != NULL ? strlen(text) : 0, &size);
+	char *payload = call_failure_pack(kind, text, text != NULL ? strlen(text) : 0, &size);
 	int result = service_reply(service, response->source, PTYPE_ERROR | PTYPE_TAG_DONTCOPY,
 		response->session, payload, size);
 	response_end(service, response, RESPONSE_ANSWERED);
@@ -166,7 +166,7 @@ response_packed(lua_State *L, int status, lua_KContext context_) {
 		return 1;
 	}
 	if (status != LUA_OK && status != LUA_YIELD) {
-		response_refuse(service, response, NULL);
+		response_refuse(service, response, FAILURE_REMOTE, NULL);
 		return lua_error(L);
 	}
 	struct payload payload = {NULL, 0, 0};
@@ -175,7 +175,7 @@ response_packed(lua_State *L, int status, lua_KContext context_) {
 	int result = service_reply(service, response->source, PTYPE_RESPONSE | payload.flags,
 		response->session, payload.data, payload.size);
 	if (result == -2)
-		response_refuse(service, response, NULL);
+		response_refuse(service, response, FAILURE_REMOTE, NULL);
 	else
 		response_end(service, response, RESPONSE_ANSWERED);
 	lua_pushboolean(L, result >= 0);
@@ -199,7 +199,8 @@ respond(lua_State *L) {
 	}
 	if (!lua_toboolean(L, 1)) {
 		const char *reason = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
-		lua_pushboolean(L, response_refuse(service_of(L), box->response, reason));
+		lua_pushboolean(
+			L, response_refuse(service_of(L), box->response, FAILURE_REMOTE, reason));
 		return 1;
 	}
 	lua_pushvalue(L, lua_upvalueindex(2));
@@ -255,7 +256,7 @@ response(lua_State *L) {
 void
 response_fail_all(struct lua_service *service) {
 	while (service->responses != NULL)
-		response_refuse(service, service->responses, NULL);
+		response_refuse(service, service->responses, FAILURE_DEAD_SERVICE, NULL);
 }
 
 void
@@ -267,12 +268,6 @@ response_forget_source(struct lua_service *service, uint32_t source) {
 			response_end(service, at, RESPONSE_VOID);
 		at = next;
 	}
-}
-
-void
-response_free_all(struct lua_service *service) {
-	while (service->responses != NULL)
-		response_end(service, service->responses, RESPONSE_VOID);
 }
 
 const luaL_Reg reply_functions[] = {

@@ -233,11 +233,14 @@ add_builtin(lua_State *L, struct lua_service *service, const char *name, int id,
 static int
 service_close(lua_State *L) {
 	struct lua_service *service = lua_touserdata(L, 1);
+	/* After skynet.exit nothing is open any more; a killed service still owes answers. */
+	for (uint32_t i = 0; i < service->task_count; i++)
+		task_answer_error(service, service->tasks[i], FAILURE_DEAD_SERVICE, NULL, 0);
+	response_fail_all(service);
 	service->closed = true;
 	service->exiting = true;
 	service->current = NULL;
 	service->woken = service->failed = service->forked = (struct task_queue){NULL, NULL};
-	response_free_all(service);
 	task_free_all(service);
 	session_table_clear(&service->sessions);
 	seri_buffer_clear(&service->scratch);

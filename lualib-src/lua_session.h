@@ -9,12 +9,12 @@
 
 /* What a PTYPE_RESPONSE with the session means, and what `owner` is. */
 enum session_kind {
-	SESSION_CALL,     /* reply to a call; struct task */
-	SESSION_DEADLINE, /* a call has waited long enough; struct task */
-	SESSION_SLEEP,    /* a sleep is over; struct task */
-	SESSION_START,    /* a timeout is due: start the task; struct task */
-	SESSION_ROOM,     /* a full mailbox has room again; struct task */
-	SESSION_SELECT,   /* reply to one of several requests; struct selection */
+	SESSION_CALL,       /* reply to a call; struct task */
+	SESSION_DEADLINE,   /* a call has waited long enough; struct task */
+	SESSION_SLEEP,      /* a sleep is over; struct task */
+	SESSION_START,      /* a timeout is due: start the task; struct task */
+	SESSION_ROOM,       /* a full mailbox has room again; struct task */
+	SESSION_SELECT,     /* reply to one of several requests; struct selection */
 	SESSION_SELECT_END, /* the several requests have waited long enough; struct selection */
 	SESSION_ABANDONED,  /* nobody waits any more: drop what comes; NULL */
 };

@@ -70,7 +70,6 @@ end
 
 local function test_callees()
 	local callee, caller = subject.new(), subject.new()
-	subject.send(caller, "skynet.call(..., 'lua', ...)")
 	skynet.send(caller, "lua", [[
 		local skynet = require "skynet"
 		local callee = select(3, ...)
@@ -97,6 +96,17 @@ local function test_kill()
 	skynet.kill(peer)
 	tap.eventually(function() return ok ~= nil end, "queued requests of a killed service fail")
 	tap.is(skynet.error_kind(err), "dead_service", "with kind dead_service")
+	local busy, kinds = subject.new(), {}
+	for i, text in ipairs { "skynet.wait {}", "state.r = skynet.response()" } do
+		skynet.fork(function()
+			kinds[i] = skynet.error_kind(select(2, pcall(subject.call, busy, text)))
+		end)
+	end
+	skynet.yield()
+	subject.eval(busy, "return 1")
+	skynet.kill(busy)
+	tap.eventually(function() return #kinds == 2 end, "so do those that it had begun")
+	tap.is(table.concat(kinds, " "), "dead_service dead_service", "with the same kind")
 	fails_with("dead_service", "a call to a killed service raises", skynet.call, peer, "lua")
 	tap.is(skynet.call(".launcher", "lua", "LIST")[skynet.address(peer)], nil,
 		"the launcher has forgotten it")
@@ -151,6 +161,18 @@ local function test_init()
 	tap.is(skynet.newservice("puppet", "exit"), nil, "exit in the start function returns no address")
 end
 
+local function test_main_chunk()
+	tap.is(skynet.newservice("main_chunk", "exit"), nil, "exit in the main chunk ends the service")
+	tap.eventually(function()
+		return subject.logged "lua loader error : .*attempt to yield from outside a coroutine"
+	end, "and raises there, as waiting does")
+	for _, what in ipairs { "call", "sleep", "wait", "newservice" } do
+		local peer = skynet.newservice("main_chunk", what)
+		tap.like(skynet.call(peer, "lua"), "attempt to yield from outside a coroutine",
+			what .. " raises in the main chunk")
+	end
+end
+
 tap.run(function()
 	skynet.dispatch("lua", function(_, _, text)
 		notes[#notes + 1] = text
@@ -161,4 +183,5 @@ tap.run(function()
 	test_kill()
 	test_term()
 	test_init()
+	test_main_chunk()
 end)
