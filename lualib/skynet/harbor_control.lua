@@ -1,0 +1,110 @@
+---The control connection between a slave and the master of a harbor network: messages of a size
+---byte and packed values, the first of which is a letter. For the services cmaster and cslave.
+---
+---Values behind those that the reference knows are extensions that it ignores. Ours: one table
+---behind H, C and W, which also says that the sender knows P (heartbeat) and E (refusal).
+---@class skynet.harbor_control
+local control = {}
+
+local skynet = require "skynet"
+local socket = require "skynet.socket"
+
+local SIZE_MAX <const> = 255
+local NAME_MAX <const> = 15
+local HANDLE_MAX <const> = 0xffffffff
+local HARBOR_MAX <const> = 255
+local BEAT_DEFAULT_S <const> = 5
+
+---Heartbeats missed before the other end counts as lost.
+control.BEATS_MISSED = 3
+
+---@param fd integer
+---@param letter string
+---@param ... any
+---@return boolean sent
+function control.write(fd, letter, ...)
+	local text = skynet.packstring(letter, ...)
+	if #text > SIZE_MAX then
+		error(("control message '%s' is too long (%d bytes)"):format(letter, #text), 2)
+	end
+	return socket.write(fd, string.char(#text) .. text)
+end
+
+---Wait for the next message. Nothing at the end of the stream and for what is not a message.
+---@async
+---@param fd integer
+---@return string? letter
+---@return any ...
+function control.read(fd)
+	local head = socket.read(fd, 1)
+	if not head or head == "\0" then
+		return nil
+	end
+	local text = socket.read(fd, head:byte())
+	if not text then
+		return nil
+	end
+	local values = table.pack(pcall(skynet.unpack, text))
+	if not values[1] or type(values[2]) ~= "string" then
+		return nil
+	end
+	return table.unpack(values, 2, values.n)
+end
+
+---@param id any
+---@return boolean
+function control.is_id(id)
+	return math.type(id) == "integer" and id >= 1 and id <= HARBOR_MAX
+end
+
+---@param name any
+---@return boolean
+function control.is_name(name)
+	return type(name) == "string" and #name >= 1 and #name <= NAME_MAX
+end
+
+---@param handle any
+---@return boolean
+function control.is_handle(handle)
+	return math.type(handle) == "integer" and handle >= 1 and handle <= HANDLE_MAX
+end
+
+---The harbor id in a handle.
+---@param handle integer
+---@return integer
+function control.harbor_of(handle)
+	return handle >> 24
+end
+
+---Centiseconds between heartbeats.
+---@return integer
+function control.beat_interval()
+	local seconds = math.tointeger(tonumber(skynet.getenv "harbor_heartbeat"))
+	return (seconds and seconds > 0 and seconds or BEAT_DEFAULT_S) * 100
+end
+
+---The extension table of a message, or nil when the sender is a node of the reference.
+---@param value any
+---@return table?
+function control.extension(value)
+	return type(value) == "table" and value or nil
+end
+
+---Listen on `address`; raises a message that names it.
+---@async
+---@param address string
+---@param accept fun(fd: integer, from: string)
+---@return integer fd
+function control.listen(address, accept)
+	-- a bad address raises, a taken one gives nil
+	local ok, fd, reason = pcall(socket.listen, address)
+	if not ok or not fd then
+		reason = ok and reason or fd
+		error(("cannot listen on '%s'%s"):format(address,
+			type(reason) == "string" and ": " .. reason or ""), 0)
+	end
+	socket.start(fd, accept)
+	return fd
+end
+
+return control

@@ -1,0 +1,347 @@
+/* Carries messages between this node and the others of its harbor network.
+ *
+ * Argument: "<own id> <handle of the slave>"; id 0: there are no other nodes. The kernel hands over
+ * what is for other nodes as PTYPE_SYSTEM (skynet_harbor.h). The slave says, as PTYPE_HARBOR:
+ *     N name              the source of the message has this global name
+ *     S fd id [beat]      a dialed connection to that node; "beat": it answers heartbeats
+ *     A fd id             an accepted one, whose id has been read
+ *     C id                close the link
+ * and hears, as PTYPE_TEXT: "Q name" (a message for an unknown name waits), "D id" (link lost).
+ * All state belongs to the turn of this service.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harbor_link.h"
+#include "skynet_harbor.h"
+#include "skynet_socket.h"
+
+#define COMMAND_MAX       128
+#define CONGESTED_KIB     (64 * 1024) /* waiting to be sent: requests are refused */
+#define TICK_DEFAULT_MS   5000
+#define TICK_MAX_MS       3600000
+#define HEARTBEAT_SETTING "harbor_heartbeat"
+
+struct harbor *harbor_create(void);
+int harbor_init(struct harbor *harbor, struct skynet_context *context, const char *param);
+void harbor_release(struct harbor *harbor);
+
+struct harbor *
+harbor_create(void) {
+	struct harbor *harbor = skynet_calloc(1, sizeof *harbor);
+	for (int i = 0; i < HARBOR_COUNT; i++) {
+		harbor->links[i].harbor = harbor;
+		harbor->links[i].id = i;
+		harbor->links[i].fd = NO_SOCKET;
+	}
+	return harbor;
+}
+
+void
+harbor_release(struct harbor *harbor) {
+	for (int i = 0; i < HARBOR_COUNT; i++) {
+		struct harbor_link *link = &harbor->links[i];
+		if (link->fd != NO_SOCKET)
+			skynet_socket_close(harbor->context, link->fd);
+		frame_reader_clear(&link->reader);
+		message_queue_fini(&link->queue);
+	}
+	name_table_fini(&harbor->names);
+	call_table_fini(&harbor->calls);
+	skynet_free(harbor);
+}
+
+static bool
+parse_number(const char **text, unsigned long max, unsigned long *value) {
+	char *end;
+	const char *begin = *text + strspn(*text, " ");
+	if (*begin < '0' || *begin > '9')
+		return false;
+	errno = 0;
+	*value = strtoul(begin, &end, 10);
+	*text = end;
+	return errno == 0 && *value <= max && (*end == '\0' || *end == ' ');
+}
+
+/* ---- time ---- */
+
+void
+harbor_start_ticking(struct harbor *harbor) {
+	if (harbor->ticking)
+		return;
+	harbor->ticking = true;
+	harbor->tick_session = skynet_context_newsession(harbor->context);
+	skynet_timer_start(harbor->context, harbor->tick_ms, harbor->tick_session);
+}
+
+struct expiry {
+	struct harbor *harbor;
+	uint64_t now_ns;
+	bool waiting; /* something may expire later */
+};
+
+static void
+expire_name(void *ud, struct name_entry *entry) {
+	struct expiry *expiry = ud;
+	if (entry->queue.count == 0)
+		return;
+	harbor_expire(expiry->harbor, &entry->queue, expiry->now_ns,
+		"remote: nobody has registered that name");
+	if (entry->queue.count > 0)
+		expiry->waiting = true;
+	else
+		entry->asked = false;
+}
+
+static void
+on_tick(struct harbor *harbor) {
+	struct expiry expiry = {harbor, skynet_clock_ns(harbor->context), false};
+	harbor->ticking = false;
+	for (int i = 0; i < HARBOR_COUNT; i++) {
+		struct harbor_link *link = &harbor->links[i];
+		harbor_expire(harbor, &link->queue, expiry.now_ns,
+			"dead_node: there is no link to that node");
+		harbor_link_tick(link, expiry.now_ns);
+		if (link->queue.count > 0 || link->beats || link->state == LINK_HANDSHAKE)
+			expiry.waiting = expiry.waiting || link->state != LINK_DOWN;
+	}
+	name_table_each(&harbor->names, expire_name, &expiry);
+	if (expiry.waiting)
+		harbor_start_ticking(harbor);
+}
+
+/* ---- from services of this node ---- */
+
+static void
+send_to_handle(struct harbor *harbor, const struct waiting_message *message) {
+	uint32_t id = message->destination >> HARBOR_SHIFT;
+	if (id != 0 && id != (uint32_t)harbor->id) {
+		harbor_link_send(&harbor->links[id], message);
+		return;
+	}
+	if (skynet_send(harbor->context, message->source, message->destination,
+		    message->type | PTYPE_TAG_DONTCOPY, message->session, message->data,
+		    message->size) >= 0)
+		return;
+	/* The kernel has freed the data. */
+	struct waiting_message refused = *message;
+	refused.data = NULL;
+	harbor_refuse(harbor, &refused, "dead_service");
+}
+
+/* By the kernel's way, which knows the nodes of this process too. */
+static void
+send_to_named(
+	struct harbor *harbor, const struct name_entry *entry, struct waiting_message *message) {
+	int harbor_id;
+	message->destination = entry->handle;
+	if (skynet_isremote(harbor->context, entry->handle, &harbor_id))
+		skynet_send(harbor->context, message->source, message->destination,
+			message->type | PTYPE_TAG_DONTCOPY, message->session, message->data,
+			message->size);
+	else
+		send_to_handle(harbor, message);
+}
+
+static void
+ask_slave(struct harbor *harbor, struct name_entry *entry) {
+	char text[COMMAND_MAX];
+	int size = snprintf(text, sizeof text, "Q %.*s", NAME_SIZE, entry->name);
+	entry->asked = true;
+	skynet_send(harbor->context, 0, harbor->slave, PTYPE_TEXT, 0, text, (size_t)size);
+}
+
+static void
+send_to_name(struct harbor *harbor, const char *name, struct waiting_message *message) {
+	if (name[NAME_SIZE - 1] != '\0') {
+		harbor_refuse(harbor, message, "remote: a global name has at most 15 bytes");
+		return;
+	}
+	struct name_entry *entry = name_table_add(&harbor->names, name);
+	if (entry->handle != 0) {
+		send_to_named(harbor, entry, message);
+		return;
+	}
+	if (!message_queue_push(&entry->queue, message)) {
+		harbor_refuse(harbor, message, "overloaded: too much waits for that name");
+		return;
+	}
+	harbor_start_ticking(harbor);
+	if (!entry->asked)
+		ask_slave(harbor, entry);
+}
+
+static void
+on_remote(struct harbor *harbor, uint32_t source, int session, const void *data, size_t size) {
+	const struct remote_message *remote = data;
+	if (size != sizeof *remote)
+		return;
+	struct waiting_message message = {
+		.source = source,
+		.destination = remote->destination.handle,
+		.type = remote->type,
+		.session = session,
+		.size = remote->sz,
+		.data = (void *)(uintptr_t)remote->message,
+	};
+	/* The time is only needed by what queues. */
+	uint32_t id = message.destination >> HARBOR_SHIFT;
+	if (message.destination == 0 || harbor->links[id].state != LINK_UP)
+		message.since_ns = skynet_clock_ns(harbor->context);
+	if (message.destination == 0)
+		send_to_name(harbor, remote->destination.name, &message);
+	else
+		send_to_handle(harbor, &message);
+}
+
+/* ---- from the slave ---- */
+
+static void
+command_name(struct harbor *harbor, uint32_t handle, const char *text) {
+	size_t size = strlen(text);
+	if (size == 0 || size >= NAME_SIZE || handle == 0) {
+		skynet_error(harbor->context, "error: invalid global name '%s'", text);
+		return;
+	}
+	char name[NAME_SIZE] = {0};
+	memcpy(name, text, size);
+	struct name_entry *entry = name_table_add(&harbor->names, name);
+	entry->handle = handle;
+	entry->asked = false;
+	struct waiting_message message;
+	while (message_queue_pop(&entry->queue, &message))
+		send_to_named(harbor, entry, &message);
+}
+
+static void
+command_socket(struct harbor *harbor, bool dialed, const char *text) {
+	unsigned long fd, id;
+	const char *rest = text;
+	if (!parse_number(&rest, INT_MAX, &fd) || !parse_number(&rest, HARBOR_COUNT - 1, &id) ||
+		fd == 0 || id == 0 || (int)id == harbor->id) {
+		skynet_error(harbor->context, "error: invalid command '%c %s'", dialed ? 'S' : 'A',
+			text);
+		return;
+	}
+	harbor_link_open(&harbor->links[id], (int)fd, dialed, strcmp(rest, " beat") == 0);
+}
+
+static void
+command_close(struct harbor *harbor, const char *text) {
+	unsigned long id;
+	if (!parse_number(&text, HARBOR_COUNT - 1, &id) || id == 0)
+		return;
+	struct harbor_link *link = &harbor->links[id];
+	if (link->fd != NO_SOCKET)
+		harbor_link_close(link, "closed by the slave");
+	else if (link->state == LINK_WAIT)
+		link->state = link->queue.count > 0 ? LINK_WAIT : LINK_DOWN;
+}
+
+static void
+on_command(struct harbor *harbor, uint32_t source, const char *data, size_t size) {
+	char text[COMMAND_MAX];
+	if (size < 2 || size >= sizeof text || data[1] != ' ')
+		return;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	switch (text[0]) {
+	case 'N':
+		command_name(harbor, source, text + 2);
+		break;
+	case 'S':
+	case 'A':
+		command_socket(harbor, text[0] == 'S', text + 2);
+		break;
+	case 'C':
+		command_close(harbor, text + 2);
+		break;
+	default:
+		skynet_error(harbor->context, "error: unknown command '%s'", text);
+	}
+}
+
+/* ---- from sockets ---- */
+
+static void
+on_socket(struct harbor *harbor, const struct skynet_socket_message *message, size_t size) {
+	struct harbor_link *link = harbor_find_link(harbor, message->id);
+	const char *text = (const char *)(message + 1);
+	char reason[COMMAND_MAX];
+	switch (message->type) {
+	case SKYNET_SOCKET_TYPE_DATA:
+		if (link != NULL)
+			harbor_link_receive(link, message->buffer, (size_t)message->ud);
+		skynet_free(message->buffer);
+		break;
+	case SKYNET_SOCKET_TYPE_CLOSE:
+		if (link != NULL)
+			harbor_link_close(link, "closed by the peer");
+		break;
+	case SKYNET_SOCKET_TYPE_ERROR:
+		snprintf(reason, sizeof reason, "%.*s", (int)strnlen(text, size - sizeof *message),
+			text);
+		if (link != NULL)
+			harbor_link_close(link, reason);
+		break;
+	case SKYNET_SOCKET_TYPE_WARNING:
+		if (link != NULL)
+			link->congested = message->ud >= CONGESTED_KIB;
+		break;
+	default:
+		break;
+	}
+}
+
+static int
+on_message(struct skynet_context *context, void *ud, int type, int session, uint32_t source,
+	const void *message, size_t size) {
+	struct harbor *harbor = ud;
+	(void)context;
+	switch (type) {
+	case PTYPE_SYSTEM:
+		on_remote(harbor, source, session, message, size);
+		break;
+	case PTYPE_SOCKET:
+		on_socket(harbor, message, size);
+		break;
+	case PTYPE_HARBOR:
+		on_command(harbor, source, message, size);
+		break;
+	case PTYPE_RESPONSE:
+		if (harbor->ticking && session == harbor->tick_session)
+			on_tick(harbor);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+int
+harbor_init(struct harbor *harbor, struct skynet_context *context, const char *param) {
+	unsigned long id, slave, tick_s;
+	const char *rest = param != NULL ? param : "";
+	harbor->context = context;
+	if (!parse_number(&rest, HARBOR_COUNT - 1, &id) ||
+		!parse_number(&rest, UINT32_MAX, &slave) || slave == 0) {
+		skynet_error(
+			context, "error: harbor: the argument is '<id> <handle of the slave>'");
+		return 1;
+	}
+	harbor->id = (int)id;
+	harbor->slave = (uint32_t)slave;
+	harbor->tick_ms = TICK_DEFAULT_MS;
+	const char *setting = skynet_setting_get(context, HEARTBEAT_SETTING);
+	if (setting != NULL && parse_number(&setting, TICK_MAX_MS / 1000, &tick_s) && tick_s > 0)
+		harbor->tick_ms = (int64_t)tick_s * 1000;
+	if (id == 0) /* nobody else is there */
+		for (int i = 1; i < HARBOR_COUNT; i++)
+			harbor->links[i].state = LINK_DOWN;
+	skynet_callback(context, harbor, on_message);
+	skynet_harbor_start(context);
+	return 0;
+}

@@ -1,0 +1,326 @@
+#include "harbor_link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "skynet_socket.h"
+
+#define HANDLE_MASK          0xffffffu
+#define NANO_PER_MILLI       UINT64_C(1000000)
+#define SILENCE_TICKS        3 /* heartbeats missed before a peer counts as lost */
+#define QUEUE_TIMEOUT_NS     UINT64_C(10000000000)
+#define SEND_LIMIT           ((int64_t)256 << 20)
+#define KEEPALIVE_IDLE_S     10
+#define KEEPALIVE_INTERVAL_S 5
+#define USER_TIMEOUT_MS      20000
+#define REASON_MAX           128
+#define DEAD_SERVICE         "dead_service"
+
+static const char PING[] = "ping", PONG[] = "pong";
+
+struct harbor_link *
+harbor_find_link(struct harbor *harbor, int fd) {
+	for (int i = 0; i < harbor->open_count; i++)
+		if (harbor->links[harbor->open[i]].fd == fd)
+			return &harbor->links[harbor->open[i]];
+	return NULL;
+}
+
+/* ---- errors to those who wait ---- */
+
+static bool
+wants_error(int type) {
+	return type != PTYPE_RESPONSE && type != PTYPE_ERROR && type != PTYPE_MULTICAST;
+}
+
+void
+harbor_refuse(struct harbor *harbor, const struct waiting_message *message, const char *reason) {
+	if (wants_error(message->type) && message->source != 0)
+		/* The bytes are only read without PTYPE_TAG_DONTCOPY. */
+		skynet_send(harbor->context, message->destination, message->source, PTYPE_ERROR,
+			message->session, (void *)(uintptr_t)reason, strlen(reason));
+	skynet_free(message->data);
+}
+
+void
+harbor_expire(
+	struct harbor *harbor, struct message_queue *queue, uint64_t now_ns, const char *reason) {
+	const struct waiting_message *oldest;
+	struct waiting_message message;
+	while ((oldest = message_queue_peek(queue)) != NULL &&
+		now_ns - oldest->since_ns >= QUEUE_TIMEOUT_NS) {
+		message_queue_pop(queue, &message);
+		harbor_refuse(harbor, &message, reason);
+	}
+}
+
+/* ---- sending ---- */
+
+static bool
+write_bytes(struct harbor_link *link, char *bytes, size_t size) {
+	struct socket_sendbuffer buffer = {
+		.id = link->fd,
+		.type = SOCKET_BUFFER_MEMORY,
+		.buffer = bytes,
+		.sz = size,
+	};
+	return skynet_socket_sendbuffer(link->harbor->context, &buffer) == 0;
+}
+
+static void
+write_id(struct harbor_link *link) {
+	char *byte = skynet_malloc(1);
+	*byte = (char)(unsigned char)link->harbor->id;
+	write_bytes(link, byte, 1);
+}
+
+static void
+write_beat(struct harbor_link *link, const char *text) {
+	struct harbor_frame frame = {
+		.source = (uint32_t)link->harbor->id << HARBOR_SHIFT,
+		.type = PTYPE_ERROR,
+		.size = strlen(text),
+		.payload = (void *)(uintptr_t)text,
+	};
+	size_t size;
+	char *bytes = harbor_frame_pack(&frame, &size);
+	write_bytes(link, bytes, size);
+}
+
+static void
+write_message(struct harbor_link *link, const struct waiting_message *message) {
+	struct harbor *harbor = link->harbor;
+	if (message->size > FRAME_PAYLOAD_MAX) {
+		skynet_error(harbor->context,
+			"error: a message of %zu bytes from :%08x to :%08x is too large for a harbor link",
+			message->size, message->source, message->destination);
+		harbor_refuse(harbor, message, "remote: the message is too large for another node");
+		return;
+	}
+	bool is_call = message->session > 0 && wants_error(message->type);
+	if (link->congested && is_call) {
+		harbor_refuse(harbor, message, "overloaded: the link to that node is congested");
+		return;
+	}
+	struct harbor_frame frame = {
+		.source = message->source,
+		.destination = message->destination,
+		.type = message->type,
+		.session = message->session,
+		.size = message->size,
+		.payload = message->data,
+	};
+	size_t size;
+	char *bytes = harbor_frame_pack(&frame, &size);
+	if (!write_bytes(link, bytes, size)) {
+		harbor_refuse(harbor, message, "dead_node: the link is broken");
+		return;
+	}
+	/* Redirected requests are answered to another node: that one has to remember them. */
+	if (is_call && message->source >> HARBOR_SHIFT == (uint32_t)harbor->id)
+		call_table_put(
+			&harbor->calls, message->source, message->session, message->destination);
+	skynet_free(message->data);
+}
+
+void
+harbor_link_send(struct harbor_link *link, const struct waiting_message *message) {
+	struct harbor *harbor = link->harbor;
+	switch (link->state) {
+	case LINK_UP:
+		write_message(link, message);
+		break;
+	case LINK_WAIT:
+	case LINK_HANDSHAKE:
+		if (!message_queue_push(&link->queue, message))
+			harbor_refuse(harbor, message, "overloaded: too much waits for that node");
+		else
+			harbor_start_ticking(harbor);
+		break;
+	case LINK_DOWN:
+		skynet_error(harbor->context,
+			"Drop message to harbor %d from %x to %x (session = %d, msgsz = %zu)",
+			link->id, message->source, message->destination, message->session,
+			message->size);
+		harbor_refuse(harbor, message, "dead_node: there is no link to that node");
+		break;
+	}
+}
+
+static void
+go_up(struct harbor_link *link) {
+	struct waiting_message message;
+	link->state = LINK_UP;
+	while (message_queue_pop(&link->queue, &message))
+		write_message(link, &message);
+	if (link->beats)
+		write_beat(link, PING);
+}
+
+/* ---- receiving ---- */
+
+static void
+answer_error(struct harbor_link *link, const struct harbor_frame *frame, const char *reason) {
+	struct harbor *harbor = link->harbor;
+	if (!wants_error(frame->type))
+		return;
+	/* A node of the reference sends and expects no text. */
+	size_t size = link->beats ? strlen(reason) : 0;
+	skynet_send(harbor->context, (uint32_t)harbor->id << HARBOR_SHIFT | frame->destination,
+		frame->source, PTYPE_ERROR, frame->session,
+		size > 0 ? (void *)(uintptr_t)reason : NULL, size);
+}
+
+/* What the other end says about itself. */
+static void
+on_beat(struct harbor_link *link, const struct harbor_frame *frame) {
+	bool is_ping = frame->size == sizeof PING - 1 &&
+		       memcmp(frame->payload, PING, sizeof PING - 1) == 0;
+	if (is_ping && frame->source >> HARBOR_SHIFT == (uint32_t)link->id) {
+		link->beats = true;
+		write_beat(link, PONG);
+		harbor_start_ticking(link->harbor);
+	}
+}
+
+/* Types that carry pointers or commands inside one process. */
+static bool
+is_internal(struct harbor *harbor, const struct harbor_frame *frame, uint32_t destination) {
+	if (frame->type == PTYPE_MULTICAST) {
+		/* Only the multicast service takes the form that crosses nodes. */
+		uint32_t service = skynet_name_find(harbor->context, "multicastd");
+		return service != 0 && service != destination;
+	}
+	return frame->type == PTYPE_SYSTEM || frame->type == PTYPE_HARBOR ||
+	       frame->type == PTYPE_SOCKET;
+}
+
+static void
+on_frame(void *ud, const struct harbor_frame *frame) {
+	struct harbor_link *link = ud;
+	struct harbor *harbor = link->harbor;
+	if (frame->destination == 0) {
+		if (frame->type == PTYPE_ERROR)
+			on_beat(link, frame);
+		else
+			answer_error(link, frame, DEAD_SERVICE);
+		skynet_free(frame->payload);
+		return;
+	}
+	uint32_t destination = (uint32_t)harbor->id << HARBOR_SHIFT | frame->destination;
+	if (is_internal(harbor, frame, destination)) {
+		skynet_error(harbor->context,
+			"error: refused a message of type %d from :%08x (harbor %d) to :%08x",
+			frame->type, frame->source, link->id, destination);
+		answer_error(link, frame, "remote: this type of message must not leave its node");
+		skynet_free(frame->payload);
+		return;
+	}
+	if (frame->session > 0 && (frame->type == PTYPE_RESPONSE || frame->type == PTYPE_ERROR))
+		call_table_take(&harbor->calls, destination, frame->session);
+	/* Source 0 would mean this service. */
+	uint32_t source = frame->source != 0 ? frame->source : (uint32_t)link->id << HARBOR_SHIFT;
+	int result = skynet_send(harbor->context, source, destination,
+		frame->type | PTYPE_TAG_DONTCOPY, frame->session, frame->payload, frame->size);
+	if (result < 0)
+		answer_error(link, frame, result == -3 ? "overloaded" : DEAD_SERVICE);
+}
+
+void
+harbor_link_receive(struct harbor_link *link, const char *bytes, size_t size) {
+	link->heard_ns = skynet_clock_ns(link->harbor->context);
+	if (link->state == LINK_HANDSHAKE && size > 0) {
+		int id = (unsigned char)bytes[0];
+		if (id != link->id) {
+			char reason[REASON_MAX];
+			snprintf(reason, sizeof reason, "the peer says that it is harbor %d", id);
+			harbor_link_close(link, reason);
+			return;
+		}
+		go_up(link);
+		bytes++;
+		size--;
+	}
+	if (link->state == LINK_UP &&
+		!frame_reader_push(&link->reader, bytes, size, on_frame, link))
+		harbor_link_close(link, "a frame has a bad length");
+}
+
+/* ---- life ---- */
+
+void
+harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
+	struct harbor *harbor = link->harbor;
+	if (link->fd != NO_SOCKET) {
+		skynet_error(harbor->context, "error: harbor %d is linked already", link->id);
+		skynet_socket_close(harbor->context, fd);
+		return;
+	}
+	link->fd = fd;
+	link->beats = beats;
+	link->congested = false;
+	link->heard_ns = skynet_clock_ns(harbor->context);
+	harbor->open[harbor->open_count++] = link->id;
+	skynet_socket_start(harbor->context, fd);
+	skynet_socket_nodelay(harbor->context, fd);
+	skynet_socket_limit(harbor->context, fd, SEND_LIMIT, SKYNET_SOCKET_CLOSE);
+	skynet_socket_keepalive(
+		harbor->context, fd, KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, USER_TIMEOUT_MS);
+	write_id(link);
+	if (dialed) {
+		link->state = LINK_HANDSHAKE;
+		harbor_start_ticking(harbor);
+	} else {
+		go_up(link);
+	}
+}
+
+static void
+fail_call(void *ud, uint32_t caller, int session, uint32_t callee) {
+	static const char reason[] = "dead_node: the node was lost";
+	struct harbor *harbor = ud;
+	skynet_send(harbor->context, callee, caller, PTYPE_ERROR, session,
+		(void *)(uintptr_t)reason, sizeof reason - 1);
+}
+
+static void
+forget_socket(struct harbor_link *link) {
+	struct harbor *harbor = link->harbor;
+	for (int i = 0; i < harbor->open_count; i++) {
+		if (harbor->open[i] == link->id) {
+			harbor->open[i] = harbor->open[--harbor->open_count];
+			break;
+		}
+	}
+	skynet_socket_close(harbor->context, link->fd);
+	link->fd = NO_SOCKET;
+}
+
+void
+harbor_link_close(struct harbor_link *link, const char *reason) {
+	struct harbor *harbor = link->harbor;
+	if (link->fd == NO_SOCKET)
+		return;
+	skynet_error(harbor->context, "harbor %d is disconnected: %s", link->id, reason);
+	forget_socket(link);
+	link->state = LINK_DOWN;
+	frame_reader_clear(&link->reader);
+	struct waiting_message message;
+	while (message_queue_pop(&link->queue, &message))
+		harbor_refuse(harbor, &message, "dead_node: the node was lost");
+	call_table_lose(&harbor->calls, link->id, fail_call, harbor);
+	char text[REASON_MAX];
+	int size = snprintf(text, sizeof text, "D %d", link->id);
+	skynet_send(harbor->context, 0, harbor->slave, PTYPE_TEXT, 0, text, (size_t)size);
+}
+
+void
+harbor_link_tick(struct harbor_link *link, uint64_t now_ns) {
+	uint64_t tick_ns = (uint64_t)link->harbor->tick_ms * NANO_PER_MILLI;
+	uint64_t silence_ns = now_ns > link->heard_ns ? now_ns - link->heard_ns : 0;
+	bool must_talk = link->state == LINK_HANDSHAKE || link->beats;
+	if (link->fd != NO_SOCKET && must_talk && silence_ns > SILENCE_TICKS * tick_ns)
+		harbor_link_close(link, "the peer is silent");
+	else if (link->state == LINK_UP && link->beats)
+		write_beat(link, PING);
+}
