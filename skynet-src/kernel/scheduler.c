@@ -252,11 +252,14 @@ static bool
 inspect_worker(struct scheduler *scheduler, struct worker *worker) {
 	uint64_t turn = atomic_load_explicit(&worker->turn, memory_order_relaxed);
 	bool active = turn != worker->seen_turn || turn % 2 == 1;
+	bool stuck = turn == worker->seen_turn && turn % 2 == 1;
 	if (run_queue_count(&worker->queue) != 0) {
 		active = true;
 		if (turn == worker->seen_turn)
 			scheduler_wake(scheduler);
 	}
+	if (stuck)
+		socket_server_flush_stuck(scheduler->runtime->sockets, &worker->batch);
 	worker->seen_turn = turn;
 	return active;
 }
