@@ -25,7 +25,8 @@ enum defect {
 };
 
 struct reader {
-	const uint8_t *at, *end;
+	const uint8_t *end;
+	const uint8_t *at; /* first unread byte, when there is a defect */
 	enum defect defect;
 	int line;   /* where a defect was found */
 	int tables; /* opened so far */
@@ -112,221 +113,229 @@ load_float(const uint8_t *at) {
 }
 
 static inline size_t
-reader_left(const struct reader *r) {
-	return (size_t)(r->end - r->at);
+bytes_between(const uint8_t *at, const uint8_t *end) {
+	return (size_t)(end - at);
 }
 
-static bool
-reader_fail(struct reader *r, enum defect defect, int line) {
+/// Notes that the input is malformed, with what begins at `at` unread. Returns NULL.
+static __attribute__((cold)) const uint8_t *
+reader_fail(struct reader *r, const uint8_t *at, enum defect defect, int line) {
+	r->at = at;
 	r->defect = defect;
 	r->line = line;
-	return false;
+	return NULL;
 }
 
-/* ---- first pass ---- */
+/* ---- first pass: functions take the place to read at and return where they ended, or NULL ---- */
 
-static bool check_table(struct reader *r, uint8_t head, int depth);
+static const uint8_t *check_table(struct reader *r, const uint8_t *at, uint8_t head, int depth);
 
-static bool
-check_long_string(struct reader *r, uint8_t head) {
+static const uint8_t *
+check_long_string(struct reader *r, const uint8_t *at, uint8_t head) {
 	size_t width = SERI_SUB_OF(head);
-	if (reader_left(r) < width)
-		return reader_fail(r, DEFECT_STREAM, __LINE__);
-	size_t length = width == 2 ? load16(r->at) : load32(r->at);
-	r->at += width;
-	if (reader_left(r) < length)
-		return reader_fail(r, DEFECT_STREAM, __LINE__);
-	r->at += length;
-	return true;
+	if (bytes_between(at, r->end) < width)
+		return reader_fail(r, at, DEFECT_STREAM, __LINE__);
+	size_t length = width == 2 ? load16(at) : load32(at);
+	at += width;
+	if (bytes_between(at, r->end) < length)
+		return reader_fail(r, at, DEFECT_STREAM, __LINE__);
+	return at + length;
 }
 
-/// Checks one value, whose first byte is there. `depth` is the number of tables around it.
-static inline bool
-check_value(struct reader *r, int depth) {
-	uint8_t head = *r->at++;
+/// Checks one value. `depth` is the number of tables around it.
+static inline const uint8_t *
+check_value(struct reader *r, const uint8_t *at, int depth) {
+	if (at == r->end)
+		return reader_fail(r, at, DEFECT_STREAM, __LINE__);
+	uint8_t head = *at++;
 	size_t size = operand_size[head];
-	if (size < INVALID) {
-		if (reader_left(r) < size)
-			return reader_fail(r, DEFECT_STREAM, __LINE__);
-		r->at += size;
-		return true;
+	if (__builtin_expect(size < INVALID, 1)) {
+		if (bytes_between(at, r->end) < size)
+			return reader_fail(r, at, DEFECT_STREAM, __LINE__);
+		return at + size;
 	}
 	if (size == INVALID)
-		return reader_fail(r, DEFECT_STREAM, __LINE__);
+		return reader_fail(r, at, DEFECT_STREAM, __LINE__);
 	if (SERI_TYPE_OF(head) == SERI_TABLE)
-		return check_table(r, head, depth + 1);
-	return check_long_string(r, head);
+		return check_table(r, at, head, depth + 1);
+	return check_long_string(r, at, head);
 }
 
 /// Reads an explicit array count: 32 bits of it, signed; negative counts as 0.
-static bool
-check_count(struct reader *r, uint32_t *count) {
-	if (r->at == r->end)
-		return reader_fail(r, DEFECT_STREAM, __LINE__);
-	uint8_t head = *r->at++;
+static const uint8_t *
+check_count(struct reader *r, const uint8_t *at, uint32_t *count) {
+	if (at == r->end)
+		return reader_fail(r, at, DEFECT_STREAM, __LINE__);
+	uint8_t head = *at++;
 	if (SERI_TYPE_OF(head) != SERI_NUMBER || SERI_SUB_OF(head) == SERI_F64 ||
-		operand_size[head] == INVALID || reader_left(r) < operand_size[head])
-		return reader_fail(r, DEFECT_STREAM, __LINE__);
+		operand_size[head] == INVALID || bytes_between(at, r->end) < operand_size[head])
+		return reader_fail(r, at, DEFECT_STREAM, __LINE__);
 	uint32_t value = 0;
 	switch (SERI_SUB_OF(head)) {
 	case SERI_U8:
-		value = *r->at;
+		value = *at;
 		break;
 	case SERI_U16:
-		value = load16(r->at);
+		value = load16(at);
 		break;
 	case SERI_I32:
 	case SERI_I64:
-		value = load32(r->at);
+		value = load32(at);
 		break;
 	default:
 		break;
 	}
-	r->at += operand_size[head];
 	*count = value > INT32_MAX ? 0 : value;
-	return true;
+	return at + operand_size[head];
 }
 
-static bool
+static inline bool
 key_is_nan(const uint8_t *key) {
-	if (*key != SERI_HEAD(SERI_NUMBER, SERI_F64))
+	if (__builtin_expect(*key != SERI_HEAD(SERI_NUMBER, SERI_F64), 1))
 		return false;
 	lua_Number value = load_float(key + 1);
 	return value != value;
 }
 
-static bool
-check_table(struct reader *r, uint8_t head, int depth) {
+/// Checks the pairs of a table and the nil behind them, and counts them.
+static const uint8_t *
+check_pairs(struct reader *r, const uint8_t *at, int depth, uint32_t *count) {
+	uint32_t pairs = 0;
+	for (; at != r->end && SERI_TYPE_OF(*at) != SERI_NIL; pairs++) {
+		const uint8_t *key = at;
+		at = check_value(r, at, depth);
+		if (at == NULL)
+			return NULL;
+		at = check_value(r, at, depth);
+		if (at == NULL)
+			return NULL;
+		if (key_is_nan(key))
+			return reader_fail(r, at, DEFECT_NAN_KEY, __LINE__);
+	}
+	if (at == r->end)
+		return reader_fail(r, at, DEFECT_STREAM, __LINE__);
+	*count = pairs;
+	return at + 1;
+}
+
+static const uint8_t *
+check_table(struct reader *r, const uint8_t *at, uint8_t head, int depth) {
 	if (depth > SERI_UNPACK_DEPTH)
-		return reader_fail(r, DEFECT_STREAM, __LINE__);
+		return reader_fail(r, at, DEFECT_STREAM, __LINE__);
 	if (depth > r->depth_max)
 		r->depth_max = depth;
 	int table = r->tables++;
 	uint32_t count = SERI_SUB_OF(head);
-	if (count == SERI_COUNT_FOLLOWS && !check_count(r, &count))
-		return false;
+	if (count == SERI_COUNT_FOLLOWS) {
+		at = check_count(r, at, &count);
+		if (at == NULL)
+			return NULL;
+	}
 	for (; count > 0; count--) {
-		if (r->at == r->end)
-			return reader_fail(r, DEFECT_STREAM, __LINE__);
-		if (!check_value(r, depth))
-			return false;
+		at = check_value(r, at, depth);
+		if (at == NULL)
+			return NULL;
 	}
-	for (uint32_t pairs = 0;; pairs++) {
-		if (r->at == r->end)
-			return reader_fail(r, DEFECT_STREAM, __LINE__);
-		const uint8_t *key = r->at;
-		if (SERI_TYPE_OF(*key) == SERI_NIL) {
-			r->at++;
-			if (table < COUNTED_TABLES)
-				r->pairs[table] = pairs;
-			return true;
-		}
-		if (!check_value(r, depth))
-			return false;
-		if (r->at == r->end)
-			return reader_fail(r, DEFECT_STREAM, __LINE__);
-		if (!check_value(r, depth))
-			return false;
-		if (key_is_nan(key))
-			return reader_fail(r, DEFECT_NAN_KEY, __LINE__);
-	}
+	uint32_t pairs;
+	at = check_pairs(r, at, depth, &pairs);
+	if (at != NULL && table < COUNTED_TABLES)
+		r->pairs[table] = pairs;
+	return at;
 }
 
-/* ---- second pass ---- */
+/* ---- second pass: functions take the place to read at and return where they ended ---- */
 
-static void build_table(lua_State *L, struct reader *r, uint8_t head);
+static const uint8_t *build_table(lua_State *L, struct reader *r, const uint8_t *at, uint8_t head);
 
-static void
-build_number(lua_State *L, struct reader *r, uint8_t head) {
-	lua_Integer value = 0;
+static inline __attribute__((always_inline)) const uint8_t *
+build_number(lua_State *L, const uint8_t *at, uint8_t head) {
 	switch (SERI_SUB_OF(head)) {
 	case SERI_U8:
-		value = *r->at;
-		r->at += 1;
-		break;
+		lua_pushinteger(L, *at);
+		return at + 1;
 	case SERI_U16:
-		value = load16(r->at);
-		r->at += 2;
-		break;
+		lua_pushinteger(L, load16(at));
+		return at + 2;
 	case SERI_I32:
-		value = (int32_t)load32(r->at);
-		r->at += 4;
-		break;
+		lua_pushinteger(L, (int32_t)load32(at));
+		return at + 4;
 	case SERI_I64:
-		value = (lua_Integer)load64(r->at);
-		r->at += 8;
-		break;
+		lua_pushinteger(L, (lua_Integer)load64(at));
+		return at + 8;
 	case SERI_F64:
-		lua_pushnumber(L, load_float(r->at));
-		r->at += 8;
-		return;
+		lua_pushnumber(L, load_float(at));
+		return at + 8;
 	default:
-		break;
+		lua_pushinteger(L, 0);
+		return at;
 	}
-	lua_pushinteger(L, value);
 }
 
-static void
-build_long_string(lua_State *L, struct reader *r, uint8_t head) {
+static const uint8_t *
+build_long_string(lua_State *L, const uint8_t *at, uint8_t head) {
 	size_t width = SERI_SUB_OF(head);
-	size_t length = width == 2 ? load16(r->at) : load32(r->at);
-	r->at += width;
-	lua_pushlstring(L, (const char *)r->at, length);
-	r->at += length;
+	size_t length = width == 2 ? load16(at) : load32(at);
+	at += width;
+	lua_pushlstring(L, (const char *)at, length);
+	return at + length;
 }
 
 /// Pushes the next value.
-static inline void
-build_value(lua_State *L, struct reader *r) {
-	uint8_t head = *r->at++;
+static inline __attribute__((always_inline)) const uint8_t *
+build_value(lua_State *L, struct reader *r, const uint8_t *at) {
+	uint8_t head = *at++;
 	switch (SERI_TYPE_OF(head)) {
 	case SERI_SHORT_STRING:
-		lua_pushlstring(L, (const char *)r->at, SERI_SUB_OF(head));
-		r->at += SERI_SUB_OF(head);
-		break;
+		lua_pushlstring(L, (const char *)at, SERI_SUB_OF(head));
+		return at + SERI_SUB_OF(head);
 	case SERI_NUMBER:
-		build_number(L, r, head);
-		break;
+		return build_number(L, at, head);
 	case SERI_TABLE:
-		build_table(L, r, head);
-		break;
+		return build_table(L, r, at, head);
 	case SERI_BOOLEAN:
 		lua_pushboolean(L, SERI_SUB_OF(head) != 0);
-		break;
+		return at;
 	case SERI_LONG_STRING:
-		build_long_string(L, r, head);
-		break;
+		return build_long_string(L, at, head);
 	case SERI_POINTER: {
 		void *value;
-		memcpy(&value, r->at, sizeof value);
-		r->at += sizeof value;
+		memcpy(&value, at, sizeof value);
 		lua_pushlightuserdata(L, value);
-		break;
+		return at + sizeof value;
 	}
 	default:
 		lua_pushnil(L);
-		break;
+		return at;
 	}
 }
 
-static void
-build_table(lua_State *L, struct reader *r, uint8_t head) {
-	int table = r->tables++;
+static __attribute__((noinline)) const uint8_t *
+build_table(lua_State *L, struct reader *r, const uint8_t *at, uint8_t head) {
+	int number = r->tables++;
 	uint32_t count = SERI_SUB_OF(head);
 	if (count == SERI_COUNT_FOLLOWS)
-		check_count(r, &count);
-	uint32_t pairs = table < COUNTED_TABLES ? r->pairs[table] : 0;
+		at = check_count(r, at, &count);
+	uint32_t pairs = number < COUNTED_TABLES ? r->pairs[number] : 0;
 	lua_createtable(L, (int)count, (int)(pairs < INT32_MAX ? pairs : 0));
+	int table = lua_gettop(L);
 	for (uint32_t i = 1; i <= count; i++) {
-		build_value(L, r);
-		lua_rawseti(L, -2, i);
+		at = build_value(L, r, at);
+		lua_rawseti(L, table, i);
 	}
-	while (SERI_TYPE_OF(*r->at) != SERI_NIL) {
-		build_value(L, r);
-		build_value(L, r);
-		lua_rawset(L, -3);
+	while (SERI_TYPE_OF(*at) != SERI_NIL) {
+		/* One place for keys and one for values: what follows a key is easier to foresee.
+		 */
+		if (SERI_TYPE_OF(*at) == SERI_SHORT_STRING) {
+			size_t size = SERI_SUB_OF(*at);
+			lua_pushlstring(L, (const char *)at + 1, size);
+			at += 1 + size;
+		} else {
+			at = build_value(L, r, at);
+		}
+		at = build_value(L, r, at);
+		lua_rawset(L, table);
 	}
-	r->at++;
+	return at + 1;
 }
 
 /* ---- both ---- */
@@ -334,26 +343,27 @@ build_table(lua_State *L, struct reader *r, uint8_t head) {
 /// Pushes all values and returns their count, or returns -1 with the defect in `r`.
 static int
 unpack_all(lua_State *L, struct reader *r, const void *data, size_t size) {
-	r->at = data;
-	r->end = r->at + size;
+	const uint8_t *at = data;
+	r->end = at + size;
 	r->defect = DEFECT_NONE;
 	r->tables = 0;
 	r->depth_max = 0;
 	int count = 0;
-	while (r->at < r->end) {
-		if (!check_value(r, 0))
+	while (at < r->end) {
+		at = check_value(r, at, 0);
+		if (at == NULL)
 			return -1;
 		if (++count >= LUAI_MAXSTACK)
 			break;
 	}
 	if (!lua_checkstack(L, count + r->depth_max * SLOTS_PER_TABLE)) {
-		reader_fail(r, DEFECT_TOO_MANY, __LINE__);
+		reader_fail(r, at, DEFECT_TOO_MANY, __LINE__);
 		return -1;
 	}
-	r->at = data;
+	at = data;
 	r->tables = 0;
 	for (int i = 0; i < count; i++)
-		build_value(L, r);
+		at = build_value(L, r, at);
 	return count;
 }
 
@@ -364,7 +374,7 @@ seri_try_unpack(lua_State *L, const void *data, size_t size, size_t *bytes_left)
 		return 0;
 	int count = unpack_all(L, &r, data, size);
 	if (count < 0 && bytes_left != NULL)
-		*bytes_left = reader_left(&r);
+		*bytes_left = bytes_between(r.at, r.end);
 	return count;
 }
 
@@ -380,8 +390,8 @@ seri_unpack(lua_State *L, const void *data, size_t size) {
 		return luaL_error(L, "table index is NaN");
 	if (r.defect == DEFECT_TOO_MANY)
 		return luaL_error(L, "stack overflow");
-	return luaL_error(
-		L, "Invalid serialize stream %I (line:%d)", (LUAI_UACINT)reader_left(&r), r.line);
+	return luaL_error(L, "Invalid serialize stream %I (line:%d)",
+		(LUAI_UACINT)bytes_between(r.at, r.end), r.line);
 }
 
 int
