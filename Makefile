@@ -69,9 +69,12 @@ KERNEL_SRC  := $(filter-out $(filter-out %_$(SKYNET_POLLER).c,$(wildcard skynet-
 SERVICE_SRC := $(wildcard service-src/*.c)
 LUALIB_SRC  := $(wildcard lualib-src/*.c)
 # A C service NAME is NAME.c, NAME_*.c and the helpers named here.
-SERVICES    := $(foreach s,snlua logger gate harbor,$(if $(wildcard service-src/$(s).c),$(s)))
+SERVICES    := $(foreach s,snlua logger gate harbor clustersender clusteragent clusterproxy,\
+	$(if $(wildcard service-src/$(s).c),$(s)))
 service_gate   := packet_split connection_table
 service_harbor := name_queue
+service_clustersender := cluster_frame cluster_session cluster_output packet_split
+service_clusteragent  := $(service_clustersender)
 service_src  = $(wildcard service-src/$(1).c service-src/$(1)_*.c $(patsubst %,service-src/%.c,$(service_$(1))))
 MODULES     := $(SERVICES:%=cservice/%.so) $(if $(LUALIB_SRC),luaclib/skynet.so)
 

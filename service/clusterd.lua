@@ -1,0 +1,360 @@
+---Control of the cluster on this node: names of nodes, listeners, registered services. No
+---arguments; local name .clusterd. Requests and answers do not pass here: `clustersender` (one per
+---node, started by whoever first sends there) and `clusteragent` (one per connection), in C, carry
+---them. They ask this service, by text, for what they need to know.
+local skynet = require "skynet"
+require "skynet.manager"
+local core = require "skynet.core"
+local socket = require "skynet.socket"
+
+local DEFAULT_MAXCLIENT <const> = 1024
+local OPTION_PREFIX <const> = "__"
+local SENDER <const> = ".clustersender:"
+---Options that the table of nodes may set.
+local OPTIONS <const> = { __nowaiting = true }
+
+---@type table<string, string|false> node to address; false: down on purpose
+local nodes = {}
+---@type table<string, any>
+local options = {}
+---@type table<string, fun(found: boolean)[]> node to those who wait for its address
+local waiting = {}
+---@type table<string, integer> registered name to handle
+local handles = {}
+---@type table<integer, string> handle to registered name
+local names = {}
+---@type table<integer, { agent: integer, listener: { count: integer } }> socket id to connection
+local connections = {}
+---@type table<string, integer> "node address" to proxy
+local proxies = {}
+
+---@param address string  "host:port", "[v6]:port" or "unix:/path"
+---@return string host, integer port
+local function split_address(address)
+	if address:find "^unix:" then
+		return address, 0
+	end
+	local host, port = address:match "^%[([^%]]+)%]:(%d+)$"
+	if not host then
+		host, port = address:match "^([^ ]+):(%d+)$"
+	end
+	local number = math.tointeger(tonumber(port))
+	if not number or number > 65535 then
+		error(("'%s' is not an address"):format(address), 0)
+	end
+	return host, number
+end
+
+---@param node string
+---@return integer? handle
+local function find_sender(node)
+	return core.addresscommand("QUERY", SENDER .. node)
+end
+
+---@param node string
+---@param ... string
+local function tell_sender(node, ...)
+	local sender = find_sender(node)
+	if sender then
+		core.send(sender, skynet.PTYPE_TEXT, 0, table.concat({ ... }))
+	end
+end
+
+---@param node string
+---@return string  "host port"
+local function address_text(node)
+	return ("%s %d"):format(split_address(nodes[node]))
+end
+
+---Ends the waiting for nodes that are known by now, or for all.
+---@param all boolean?
+local function wake_waiting(all)
+	for node, list in pairs(waiting) do
+		if all or nodes[node] ~= nil then
+			waiting[node] = nil
+			for _, resume in ipairs(list) do
+				resume()
+			end
+		end
+	end
+end
+
+---@param node string
+---@param func fun()  runs when the address is known or will not be
+local function when_known(node, func)
+	if nodes[node] ~= nil or options.__nowaiting then
+		func()
+		return
+	end
+	local list = waiting[node] or {}
+	waiting[node] = list
+	list[#list + 1] = func
+end
+
+---Checks a table of nodes. Raises when something in it is wrong.
+---@param new table
+local function check_nodes(new)
+	for name, value in pairs(new) do
+		if type(name) ~= "string" or name == "" or name:find "%s" then
+			error(("'%s' is not the name of a node"):format(tostring(name)), 0)
+		end
+		if name:sub(1, #OPTION_PREFIX) == OPTION_PREFIX then
+			if not OPTIONS[name] then
+				skynet.error(("error: cluster option %s is unknown"):format(name))
+			end
+		elseif value and type(value) ~= "string" or value == nil then
+			error(("address of node '%s' is a %s"):format(name, type(value)), 0)
+		elseif value then
+			split_address(value)
+		end
+	end
+end
+
+---@param new table
+local function apply_nodes(new)
+	check_nodes(new)
+	for name, value in pairs(new) do
+		if name:sub(1, #OPTION_PREFIX) == OPTION_PREFIX then
+			options[name] = value
+		elseif nodes[name] ~= value then
+			local old = nodes[name]
+			nodes[name] = value
+			if value == false then
+				tell_sender(name, "down")
+			elseif old ~= nil then
+				tell_sender(name, "change ", address_text(name))
+			end
+		end
+	end
+	wake_waiting(options.__nowaiting)
+end
+
+---Reads the file that the config names. Raises when it cannot be used; nothing has changed then.
+local function load_file()
+	local path = skynet.getenv "cluster"
+	if not path then
+		return
+	end
+	local new = {}
+	local chunk, message = loadfile(path, "t", new)
+	if not chunk then
+		error(message, 0)
+	end
+	chunk()
+	apply_nodes(new)
+end
+
+---@param text string
+local function answer_error(source, session, text)
+	core.send(source, skynet.PTYPE_ERROR, session, "remote: " .. text)
+end
+
+---What senders and agents ask. Each answers by itself.
+---@type table<string, fun(source: integer, session: integer, rest: string)>
+local question = {}
+
+---Where a node is: "host port".
+function question.address(source, session, node)
+	when_known(node, function()
+		if nodes[node] then
+			core.send(source, skynet.PTYPE_RESPONSE, session, address_text(node))
+		elseif nodes[node] == false then
+			core.send(source, skynet.PTYPE_ERROR, session,
+				("dead_node: cluster node [%s] is down."):format(node))
+		else
+			core.send(source, skynet.PTYPE_ERROR, session,
+				("dead_node: cluster node [%s] is absent."):format(node))
+		end
+	end)
+end
+
+---What a registered name stands for: a handle in hexadecimal.
+function question.name(source, session, name)
+	local handle = handles[name]
+	if handle then
+		core.send(source, skynet.PTYPE_RESPONSE, session, ("%x"):format(handle))
+	else
+		answer_error(source, session, "Invalid name")
+	end
+end
+
+---A question of another node for a name, packed: the packed handle.
+function question.query(source, session, packed)
+	local ok, name = pcall(skynet.unpack, packed)
+	local handle = ok and type(name) == "string" and handles[name]
+	if handle then
+		core.send(source, skynet.PTYPE_RESPONSE, session, skynet.pack(handle))
+	else
+		answer_error(source, session, "name not found")
+	end
+end
+
+---A connection has ended.
+function question.closed(_, _, id)
+	local connection = connections[math.tointeger(tonumber(id))]
+	if connection then
+		connection.listener.count = connection.listener.count - 1
+		connections[math.tointeger(tonumber(id))] = nil
+	end
+end
+
+local function forget_names()
+	for _, connection in pairs(connections) do
+		core.send(connection.agent, skynet.PTYPE_TEXT, 0, "forget")
+	end
+end
+
+---@param listener { count: integer, limit: integer }
+---@param id integer
+---@param from string
+local function accept(listener, id, from)
+	if listener.count >= listener.limit then
+		skynet.error(("cluster: too many connections, closed %s"):format(from))
+		socket.close_fd(id)
+		return
+	end
+	local agent = skynet.launch("clusteragent", id)
+	if agent then
+		listener.count = listener.count + 1
+		connections[id] = { agent = agent, listener = listener }
+	else
+		socket.close_fd(id)
+	end
+end
+
+---@type table<string, fun(source: integer, ...): ...>
+local command = {}
+
+---Takes a table of nodes, or reads the file again.
+function command.reload(_, new)
+	if new then
+		apply_nodes(new)
+	else
+		load_file()
+	end
+end
+
+---Listens at the address of a node, or at an address and port.
+function command.listen(_, address, port, maxclient)
+	local name
+	if not port then
+		name = address
+		local found = nodes[name]
+		if not found then
+			error(("cluster node [%s] has no address"):format(tostring(name)), 0)
+		end
+		address, port = split_address(found)
+	end
+	local listener = { count = 0, limit = maxclient or DEFAULT_MAXCLIENT }
+	local ok, id, real_address, real_port = pcall(socket.listen, address, port)
+	if not ok or not id then
+		error(("cluster cannot listen on '%s' port %d"):format(address, port), 0)
+	end
+	socket.start(id, function(connection, from)
+		accept(listener, connection, from)
+	end)
+	if name then
+		return name
+	end
+	return real_address, real_port
+end
+
+function command.sender(_, node)
+	local task = coroutine.running()
+	local ready = false
+	when_known(node, function()
+		ready = true
+		skynet.wakeup(task)
+	end)
+	if not ready then
+		skynet.wait(task)
+	end
+	if not nodes[node] then
+		return nil
+	end
+	return find_sender(node) or skynet.launch("clustersender", node) or find_sender(node)
+end
+
+function command.proxy(source, node, address)
+	local key = node .. " " .. tostring(address)
+	if not proxies[key] then
+		command.sender(source, node)
+		local packed = skynet.packstring(address):gsub(".", function(byte)
+			return ("%02x"):format(byte:byte())
+		end)
+		proxies[key] = skynet.launch("clusterproxy", node, packed)
+	end
+	return proxies[key]
+end
+
+function command.register(source, name, handle)
+	assert(type(name) == "string", "a name is a string")
+	if handles[name] then
+		error(("name '%s' is taken"):format(name), 0)
+	end
+	handle = handle or source
+	local old = names[handle]
+	if old then
+		handles[old] = nil
+		forget_names()
+	end
+	handles[name] = handle
+	names[handle] = name
+	skynet.error(("cluster: register %s as :%08x"):format(name, handle))
+end
+
+function command.unregister(_, name)
+	local handle = handles[name]
+	if handle then
+		handles[name] = nil
+		names[handle] = nil
+		forget_names()
+	end
+end
+
+skynet.register_protocol {
+	name = "text",
+	id = skynet.PTYPE_TEXT,
+	pack = function(text) return text end,
+	unpack = skynet.tostring,
+	dispatch = function(session, source, text)
+		local word, rest = text:match "^(%l+) (.*)$"
+		local answer = question[word]
+		if session > 0 then
+			skynet.ignoreret()
+		end
+		if answer then
+			answer(source, session, rest)
+		end
+	end,
+}
+
+---SIGHUP: the file is read again.
+skynet.register_protocol {
+	name = "system",
+	id = skynet.PTYPE_SYSTEM,
+	unpack = function() end,
+	dispatch = function(session)
+		if session == 0 then
+			local ok, message = pcall(load_file)
+			skynet.error(ok and "cluster: names are read again"
+				or ("error: cluster keeps its names: %s"):format(message))
+		end
+	end,
+}
+
+skynet.start(function()
+	load_file()
+	skynet.register ".clusterd"
+	skynet.dispatch("lua", function(session, source, word, ...)
+		local run = command[word]
+		if not run then
+			error(("clusterd has no command '%s'"):format(tostring(word)), 0)
+		end
+		if session > 0 then
+			skynet.retpack(run(source, ...))
+		else
+			run(source, ...)
+		end
+	end)
+end)

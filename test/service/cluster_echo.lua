@@ -1,0 +1,36 @@
+---Answers what it is asked over the cluster.
+local skynet = require "skynet"
+
+local notes = {}
+local command = {}
+
+function command.echo(...)
+	return ...
+end
+
+function command.later(...)
+	skynet.sleep(1)
+	return ...
+end
+
+function command.fail()
+	error "as it was asked to"
+end
+
+function command.note(number)
+	notes[#notes + 1] = number
+end
+
+function command.notes()
+	return notes
+end
+
+skynet.start(function()
+	skynet.dispatch("lua", function(session, _, word, ...)
+		if session == 0 then
+			command[word](...)
+		else
+			skynet.retpack(command[word](...))
+		end
+	end)
+end)
