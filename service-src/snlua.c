@@ -58,6 +58,10 @@ open_state(lua_State *L) {
 	luaL_requiref(L, "skynet.profile", snlua_open_profile, 0);
 	luaL_requiref(L, "skynet.codecache", snlua_open_codecache, 0);
 	lua_pop(L, 2);
+	lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+	lua_pushcfunction(L, snlua_run_script);
+	lua_setfield(L, -2, "skynet.loader");
+	lua_pop(L, 1);
 	for (size_t i = 0; i < sizeof loader_globals / sizeof loader_globals[0]; i++) {
 		lua_pushstring(L, setting_or(service->context, loader_globals[i].setting,
 					  loader_globals[i].otherwise));

@@ -74,4 +74,12 @@ void code_cache_clear(struct code_cache *cache);
 /// Opens skynet.codecache, and replaces loadfile, dofile and the Lua searcher of `package`.
 int snlua_open_codecache(lua_State *L);
 
+/* ---- snlua_loader.c, snlua_require.c: from the argument text to the running script ---- */
+
+/// skynet.loader(text): runs the script that the first word of `text` names, with the other words.
+int snlua_run_script(lua_State *L);
+
+/// Makes skynet.require, and its `require` the global one.
+void snlua_install_require(lua_State *L);
+
 #endif
