@@ -11,6 +11,7 @@
 #include "lua_trace.h"
 #include "lua_wait.h"
 #include "skynet_malloc.h"
+#include "skynet_multicast.h"
 
 #define RED   "\x1b[31m"
 #define PLAIN "\x1b[0m"
@@ -146,7 +147,7 @@ start_stop_hooks(lua_State *L) {
 /// A message that cannot be handled because there is no memory for a task.
 static void
 refuse_without_memory(struct lua_service *service, const struct incoming *in) {
-	if (in->session > 0 && in->source != 0) {
+	if (in->session > 0 && in->source != 0 && in->type != PTYPE_MULTICAST) {
 		static const char text[] = "not enough memory";
 		size_t size;
 		char *payload = call_failure_pack(FAILURE_REMOTE, text, sizeof text - 1, &size);
@@ -176,7 +177,9 @@ deliver_request(struct lua_service *service, lua_State *from, const struct incom
 		task_run(service, task, from, 0);
 		return;
 	}
-	task->request = in->session != 0 && in->type != PTYPE_ERROR ? REQUEST_OPEN : REQUEST_ONEWAY;
+	/* the session of a multicast is the channel: nobody waits for an answer */
+	bool open = in->session != 0 && in->type != PTYPE_ERROR && in->type != PTYPE_MULTICAST;
+	task->request = open ? REQUEST_OPEN : REQUEST_ONEWAY;
 	task->request_type = (uint8_t)in->type;
 	task->request_session = in->session;
 	task->request_source = in->source;
@@ -371,7 +374,8 @@ on_message_while_leaving(struct skynet_context *context, void *ud, int type, int
 	(void)ud;
 	(void)data;
 	(void)size;
-	if (session > 0 && source != 0 && type != PTYPE_RESPONSE && type != PTYPE_ERROR) {
+	if (session > 0 && source != 0 && type != PTYPE_RESPONSE && type != PTYPE_ERROR &&
+		type != PTYPE_MULTICAST) {
 		char *payload = call_failure_pack(FAILURE_DEAD_SERVICE, NULL, 0, &size);
 		skynet_send(context, 0, source, PTYPE_ERROR | PTYPE_TAG_DONTCOPY, session, payload,
 			size);
@@ -382,6 +386,8 @@ on_message_while_leaving(struct skynet_context *context, void *ud, int type, int
 void
 dispatch_install(struct lua_service *service) {
 	skynet_callback(service->context, service, on_message);
+	/* only replies are kept */
+	skynet_multicast_accept(service->context);
 }
 
 void

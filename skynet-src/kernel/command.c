@@ -24,6 +24,7 @@ void
 skynet_callback(struct skynet_context *context, void *ud, skynet_cb callback) {
 	context->callback = callback;
 	context->callback_ud = ud;
+	context->shares = false;
 }
 
 /* ---- names and settings ---- */

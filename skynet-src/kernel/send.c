@@ -20,7 +20,7 @@ skynet_context_newsession(struct skynet_context *context) {
  * top byte, and the session. Returns false when the message is too large; it is freed then. */
 static bool
 prepare(struct skynet_context *context, int type, int *session, void **data, size_t *size) {
-	if (*size > MESSAGE_TYPE_MASK) {
+	if (*size > MESSAGE_SIZE_MASK) {
 		log_line(context->node, service_handle(context),
 			"error: the message of type %d is too large (%zu bytes)", type & 0xff,
 			*size);

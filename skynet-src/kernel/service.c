@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "data/module_table.h"
+#include "data/shared_payload.h"
 #include "data/stall_monitor.h"
 #include "kernel/current.h"
 #include "kernel/log.h"
@@ -18,6 +19,7 @@
 #define TURN_MAXIMUM       256    /* messages in one turn */
 #define TURN_AIM_NS        200000 /* a turn with more to do should end about then */
 #define OVERLOAD_THRESHOLD 1024
+#define FIRST_TURN_NS      20000 /* what a turn of a new service is taken to cost */
 
 uint32_t
 service_handle(const struct skynet_context *context) {
@@ -56,6 +58,7 @@ context_create(struct skynet_node *node, const struct module *module) {
 	context->node = node;
 	context->module = module;
 	context->turn_limit = 1;
+	context->turn_cost_ns = FIRST_TURN_NS;
 	context->overload = OVERLOAD_THRESHOLD;
 	mutex_init(&context->probe_lock, LOCK_RANK_LEAF);
 	mailbox_init(&context->mailbox);
@@ -136,6 +139,14 @@ service_kill(struct skynet_node *node, uint32_t killer, uint32_t handle) {
 	return service_retire(node, handle);
 }
 
+static void
+free_data(const struct skynet_message *message) {
+	if (message_is_shared(message))
+		shared_payload_drop(message->data, 1);
+	else
+		skynet_free(message->data);
+}
+
 void
 message_discard(const struct skynet_message *message) {
 	/* Only the kernel itself sends socket events with source 0: their buffer is not in the
@@ -145,7 +156,7 @@ message_discard(const struct skynet_message *message) {
 		struct skynet_socket_message *event = message->data;
 		skynet_free(event->buffer);
 	}
-	skynet_free(message->data);
+	free_data(message);
 }
 
 void
@@ -272,6 +283,17 @@ refuse(struct skynet_context *context, const struct skynet_message *message) {
 		message_discard(message);
 }
 
+/* Gives a message its own copy of what it shares. */
+static void
+make_own(struct skynet_message *message) {
+	size_t size = message_size(message);
+	char *copy = skynet_malloc(size + 1);
+	memcpy(copy, message->data, size + 1);
+	shared_payload_drop(message->data, 1);
+	message->data = copy;
+	message->sz &= ~MESSAGE_SHARED;
+}
+
 static void
 dispatch(struct skynet_context *context, struct skynet_message *message) {
 	count_up(&context->message_count, 1);
@@ -281,10 +303,12 @@ dispatch(struct skynet_context *context, struct skynet_message *message) {
 		refuse(context, message);
 		return;
 	}
+	if (message_is_shared(message) && !context->shares)
+		make_own(message);
 	int keep = context->callback(context, context->callback_ud, message_type(message),
 		message->session, message->source, message->data, message_size(message));
 	if (!keep)
-		skynet_free(message->data);
+		free_data(message);
 }
 
 static void
@@ -330,6 +354,7 @@ adapt_turn(struct skynet_context *context, uint64_t elapsed_ns, uint32_t count) 
 		fitting = TURN_MAXIMUM;
 	/* Half way to what would fit now, so that one odd message does not decide. */
 	context->turn_limit = (uint32_t)((context->turn_limit + fitting + 1) / 2);
+	context->turn_cost_ns += ((int64_t)elapsed_ns - (int64_t)context->turn_cost_ns) / 8;
 }
 
 static void

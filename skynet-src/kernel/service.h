@@ -30,10 +30,12 @@ struct skynet_context {
 	/* The service's own turn (and init). */
 	skynet_cb callback;
 	void *callback_ud;
+	bool shares;         /* see skynet_multicast_accept */
 	int session;         /* last one allocated */
 	uint32_t congested;  /* see skynet_send_congested */
 	char result[32];     /* of text commands */
 	uint32_t turn_limit; /* messages for the next turn, from what they cost lately */
+	uint64_t turn_cost_ns; /* moving average; who schedules the service may read it */
 	uint64_t overload;   /* mailbox length to warn at */
 
 	/* Written by init and release. */

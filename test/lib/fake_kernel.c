@@ -12,6 +12,7 @@
 
 #include "../../service-src/snlua.h"
 #include "skynet_malloc.h"
+#include "skynet_multicast.h"
 
 #define SERVICE_MAX 4096
 #define SETTING_MAX 16
@@ -406,6 +407,20 @@ void
 skynet_callback(struct skynet_context *context, void *ud, skynet_cb callback) {
 	context->ud = ud;
 	context->callback = callback;
+}
+
+void
+skynet_multicast_accept(struct skynet_context *context) {
+	(void)context;
+}
+
+/* Nobody is there. */
+size_t
+skynet_multicast(struct skynet_context *context, uint32_t source, int session, uint32_t *handles,
+	size_t count, const void *payload, size_t size) {
+	(void)context, (void)source, (void)session, (void)handles, (void)count, (void)payload;
+	(void)size;
+	return 0;
 }
 
 uint64_t

@@ -1,0 +1,19 @@
+/* The bytes of one message for many receivers: one block, as many references as mailboxes that hold
+ * it. A message whose `sz` has MESSAGE_SHARED set points to such bytes; nothing but the kernel sets
+ * that bit, so that no bytes and no address that a service or a socket comes up with can be taken
+ * for a block.
+ */
+#ifndef SKYNET_SHARED_PAYLOAD_H
+#define SKYNET_SHARED_PAYLOAD_H
+
+#include <stddef.h>
+
+/// Gives a copy of `size` bytes (and a NUL behind them) with `references` references, at least 1.
+/// Borrows `bytes`, which may be NULL when `size` is 0. End each reference with
+/// shared_payload_drop. Any thread. Never fails.
+void *shared_payload_create(const void *bytes, size_t size, size_t references);
+
+/// Ends `references` references to the bytes at `data`; the last one frees them. Any thread.
+void shared_payload_drop(void *data, size_t references);
+
+#endif
