@@ -5,7 +5,7 @@
 #include "skynet_socket.h"
 
 #define CAPACITY_MIN ((size_t)512)
-#define FLUSH_SIZE   ((size_t)65536)
+#define FLUSH_SIZE   ((size_t)330000) /* ten parts: the other side is woken once for many */
 
 void
 cluster_output_init(struct cluster_output *output, struct skynet_context *context, int id) {
@@ -49,6 +49,15 @@ cluster_output_write(struct cluster_output *output, const char *head, size_t hea
 	if (size > 0)
 		memcpy(output->data + output->size + head_size, data, size);
 	output->size += head_size + size;
+}
+
+void
+cluster_output_expect(struct cluster_output *output, size_t size) {
+	/* With room for the heads of the parts. */
+	size += size / 1024;
+	if (output->size + size > FLUSH_SIZE)
+		size = output->size < FLUSH_SIZE ? FLUSH_SIZE - output->size : 0;
+	reserve(output, size);
 }
 
 void

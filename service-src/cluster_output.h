@@ -23,6 +23,9 @@ void cluster_output_fini(struct cluster_output *output);
 void cluster_output_write(struct cluster_output *output, const char *head, size_t head_size,
 	const char *data, size_t size);
 
+/// Makes room for frames of `size` bytes in all, as far as that many leave together.
+void cluster_output_expect(struct cluster_output *output, size_t size);
+
 /// Sends what has been gathered.
 void cluster_output_flush(struct cluster_output *output);
 

@@ -6,7 +6,7 @@
 
 #define PLACES_MIN 64
 #define HASH       2654435769u
-#define JOIN_FIRST ((size_t)262144) /* reserved with the first part */
+#define JOIN_AHEAD 16 /* times what has come is reserved, for what was announced */
 
 void
 cluster_sessions_init(struct cluster_sessions *sessions) {
@@ -87,7 +87,7 @@ cluster_join_add(struct cluster_join *join, const char *data, size_t size) {
 		return false;
 	size_t needed = join->size + size;
 	if (needed > join->capacity) {
-		size_t capacity = needed * 2 > JOIN_FIRST ? needed * 2 : JOIN_FIRST;
+		size_t capacity = needed * JOIN_AHEAD;
 		join->capacity = capacity < join->total ? capacity : join->total;
 		join->data = skynet_realloc(join->data, join->capacity);
 	}

@@ -107,6 +107,7 @@ static void
 answer_parts(struct clusteragent *agent, uint32_t session, const char *data, size_t size) {
 	char head[CLUSTER_HEAD_MAX];
 	size_t head_size = cluster_head_response_begin(head, session, (uint32_t)size);
+	cluster_output_expect(&agent->output, size);
 	cluster_output_write(&agent->output, head, head_size, NULL, 0);
 	while (size > CLUSTER_PART_SIZE) {
 		answer(agent, session, CLUSTER_ANSWER_PART, data, CLUSTER_PART_SIZE);

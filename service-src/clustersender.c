@@ -306,6 +306,7 @@ send_request(
 		cluster_output_write(output, head, head_size, data + used, payload);
 		return;
 	}
+	cluster_output_expect(output, payload);
 	cluster_output_write(output, head, head_size, NULL, 0);
 	write_parts(sender, number, data + used, payload);
 }
