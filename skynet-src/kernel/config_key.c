@@ -82,6 +82,12 @@ static const struct config_key KEYS[] = {
 		.false_is_absent = true,
 		.meaning =
 			"where this node listens for the other nodes of its harbor network (host:port)"},
+	{.name = "harbor_heartbeat",
+		.type = CONFIG_INTEGER,
+		.min = 1,
+		.max = 3600,
+		.fallback = "5",
+		.meaning = "seconds between signs of life of other nodes; three missing end a link"},
 	{.name = "cluster", .type = CONFIG_TEXT, .meaning = "file with the names of cluster nodes"},
 	{.name = "luaservice",
 		.type = CONFIG_PATTERN,
