@@ -98,8 +98,9 @@ scheduler_push(struct scheduler *scheduler, struct skynet_context *context) {
 		scheduler_wake(scheduler);
 		return;
 	}
+	/* Once it is in the queue, another worker may take it. */
+	uint64_t cost = context->turn_cost;
 	uint64_t count = run_queue_push(&worker->queue, context);
-	uint64_t cost = atomic_load_explicit(&worker->turn_cost_ns, memory_order_relaxed);
 	if (count * cost > HANDOVER_NS)
 		scheduler_wake(scheduler);
 	rouse_monitor(scheduler);
@@ -138,9 +139,6 @@ scheduler_run(struct worker *worker, struct skynet_context *context, uint64_t no
 	if (worker->batch.count != 0)
 		socket_server_flush_thread(worker->runtime->sockets, &worker->batch);
 	atomic_store_explicit(&worker->turn, turn + 2, memory_order_relaxed);
-	uint64_t cost = atomic_load_explicit(&worker->turn_cost_ns, memory_order_relaxed);
-	cost += ((int64_t)(end_ns - now_ns) - (int64_t)cost) / 8;
-	atomic_store_explicit(&worker->turn_cost_ns, cost, memory_order_relaxed);
 	return end_ns;
 }
 

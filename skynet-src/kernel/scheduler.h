@@ -30,9 +30,8 @@ struct worker {
 	pthread_t thread;
 	bool started;
 	struct run_queue queue;
-	struct socket_batch batch;      /* owner: frames of this turn that leave together */
-	uint32_t searches;              /* owner: turns since it last looked at the shared queue */
-	_Atomic(uint64_t) turn_cost_ns; /* written by the owner: moving average */
+	struct socket_batch batch; /* owner: frames of this turn that leave together */
+	uint32_t searches;         /* owner: turns since it last looked at the shared queue */
 
 	/* What it is doing, for the monitor. Written by the owner. */
 	_Atomic(uint64_t) turn;   /* odd while in a turn; counts up at its start and end */
