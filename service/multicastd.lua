@@ -7,6 +7,7 @@
 ---nodes, and from each of them to its subscribers, all of which share one copy.
 local skynet = require "skynet"
 local datacenter = require "skynet.datacenter"
+local harbor = require "skynet.harbor"
 local core = require "skynet.multicast.core"
 
 local DIRECTORY <const> = "multicast"
@@ -79,7 +80,11 @@ end
 ---@async
 local function watch(node)
 	watched_nodes[node] = true
-	local broken = pcall(skynet.call, ".cslave", "lua", "LINK", node)
+	-- a link that is not up yet would count as broken
+	local broken = pcall(function()
+		harbor.connect(node)
+		harbor.link(node)
+	end)
 	watched_nodes[node] = nil
 	if broken then
 		forget_node(node)
@@ -143,6 +148,8 @@ local function join(id)
 		return skynet.call(owner_of(id), "lua", "SUBR", id)
 	end)
 	if not ok then
+		-- it may come back under another address
+		daemons[id & NODE_MASK] = nil
 		return tostring(refused)
 	end
 	return refused and NO_CHANNEL or nil

@@ -1,0 +1,272 @@
+/* kernel/multicast.c, data/shared_payload.c: one message for many services of a node without
+ * threads. Leaks and double frees show under the address sanitizer. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "data/message.h"
+#include "data/shared_payload.h"
+#include "skynet_multicast.h"
+#include "skynet_node.h"
+#include "skynet_server.h"
+
+#define SERVICES 8
+#define CHANNEL  0x7fffff01
+
+/* A service that counts what it gets. Its parameter: "share" or "keep". */
+struct subscriber {
+	struct skynet_context *context;
+	const void *last; /* address of the bytes */
+	char text[16];
+	int count, type, session;
+	uint32_t source;
+	bool keeps;
+};
+
+struct fixture {
+	struct clock clock;
+	struct skynet_runtime *runtime;
+	struct subscriber subscribers[SERVICES];
+	uint32_t handles[SERVICES];
+	int count;
+};
+
+/* The services below find their fixture here; one test at a time. */
+static struct fixture *fixture;
+
+static int
+subscriber_message(struct skynet_context *context, void *ud, int type, int session, uint32_t source,
+	const void *message, size_t size) {
+	struct subscriber *subscriber = ud;
+	(void)context;
+	subscriber->count++;
+	subscriber->last = message;
+	subscriber->type = type;
+	subscriber->session = session;
+	subscriber->source = source;
+	assert_true(size < sizeof subscriber->text);
+	memcpy(subscriber->text, message, size + 1);
+	if (subscriber->keeps)
+		skynet_free((void *)(uintptr_t)message);
+	return subscriber->keeps;
+}
+
+static void *
+subscriber_create(void) {
+	return &fixture->subscribers[fixture->count++];
+}
+
+static int
+subscriber_init(void *instance, struct skynet_context *context, const char *param) {
+	struct subscriber *subscriber = instance;
+	subscriber->context = context;
+	subscriber->keeps = param != NULL && strcmp(param, "keep") == 0;
+	skynet_callback(context, subscriber, subscriber_message);
+	if (param != NULL && strcmp(param, "share") == 0)
+		skynet_multicast_accept(context);
+	return 0;
+}
+
+static int
+quiet_init(void *instance, struct skynet_context *context, const char *param) {
+	(void)instance, (void)context, (void)param;
+	return 0;
+}
+
+static const struct skynet_builtin builtins[] = {
+	{.name = "quiet", .init = quiet_init},
+	{.name = "subscriber", .create = subscriber_create, .init = subscriber_init},
+};
+
+static int
+setup(void **state) {
+	struct skynet_error error;
+	fixture = skynet_calloc(1, sizeof *fixture);
+	clock_init_manual(&fixture->clock, 1700000000ull * 1000000000);
+	struct skynet_runtime_config config = {.workers = 0, .clock = &fixture->clock};
+	fixture->runtime = skynet_runtime_create(&config, &error);
+	assert_non_null(fixture->runtime);
+	struct skynet_config node = {
+		.thread = 1,
+		.harbor = 1,
+		.logservice = "quiet",
+		.bootstrap = "subscriber",
+		.cpath = "/nonexistent/?.so",
+		.shutdown_timeout_ms = 1000,
+		.builtins = builtins,
+		.builtin_count = 2,
+	};
+	assert_non_null(skynet_node_create(fixture->runtime, &node, &error));
+	*state = fixture;
+	return 0;
+}
+
+static int
+teardown(void **state) {
+	(void)state;
+	skynet_runtime_destroy(fixture->runtime);
+	skynet_free(fixture);
+	return 0;
+}
+
+static void
+run(void) {
+	while (skynet_runtime_step(fixture->runtime, 0))
+		;
+}
+
+static struct skynet_context *
+publisher(void) {
+	return fixture->subscribers[0].context;
+}
+
+static struct subscriber *
+subscribe(const char *param) {
+	int index = fixture->count;
+	fixture->handles[index - 1] = skynet_context_launch(publisher(), "subscriber", param);
+	return &fixture->subscribers[index];
+}
+
+static size_t
+publish(const char *text) {
+	return skynet_multicast(publisher(), 0x02000003, CHANNEL, fixture->handles,
+		(size_t)fixture->count - 1, text, strlen(text));
+}
+
+static void
+shows_the_same_bytes_to_all_that_accept_it(void **state) {
+	(void)state;
+	struct subscriber *a = subscribe("share"), *b = subscribe("share"), *c = subscribe(NULL);
+	assert_int_equal(publish("hello"), 3);
+	run();
+	assert_int_equal(a->count + b->count + c->count, 3);
+	assert_ptr_equal(a->last, b->last);
+	assert_ptr_not_equal(a->last, c->last);
+	assert_string_equal(a->text, "hello");
+	assert_string_equal(c->text, "hello");
+	assert_int_equal(a->type, PTYPE_MULTICAST);
+	assert_int_equal(a->session, CHANNEL);
+	assert_int_equal(a->source, 0x02000003);
+}
+
+static void
+gives_a_copy_to_a_service_that_may_keep_it(void **state) {
+	(void)state;
+	struct subscriber *a = subscribe("keep"), *b = subscribe("share"), *c = subscribe("keep");
+	publish("one");
+	publish("two");
+	run();
+	assert_int_equal(a->count + b->count + c->count, 6);
+	assert_string_equal(c->text, "two");
+}
+
+static void
+reaches_nobody(void **state) {
+	(void)state;
+	assert_int_equal(skynet_multicast(publisher(), 0, 1, NULL, 0, "x", 1), 0);
+	struct subscriber *a = subscribe("share");
+	assert_int_equal(publish(""), 1);
+	run();
+	assert_int_equal(a->count, 1);
+	assert_string_equal(a->text, "");
+}
+
+static void
+forgets_receivers_that_are_dead(void **state) {
+	(void)state;
+	subscribe("share");
+	struct subscriber *b = subscribe("share");
+	subscribe("share");
+	uint32_t first = fixture->handles[0], last = fixture->handles[2];
+	skynet_context_kill(publisher(), skynet_context_handle(b->context));
+	assert_int_equal(publish("x"), 2);
+	assert_int_equal(fixture->handles[0], first);
+	assert_int_equal(fixture->handles[1], last);
+	skynet_context_kill(publisher(), first);
+	skynet_context_kill(publisher(), last);
+	assert_int_equal(skynet_multicast(publisher(), 0, 1, fixture->handles, 2, "x", 1), 0);
+	run();
+}
+
+static void
+frees_what_waits_in_the_mailbox_of_a_dead_service(void **state) {
+	(void)state;
+	struct subscriber *a = subscribe("share"), *b = subscribe("share");
+	for (int i = 0; i < 100; i++)
+		publish("waiting");
+	skynet_context_kill(publisher(), fixture->handles[0]);
+	run();
+	assert_int_equal(a->count, 0);
+	assert_int_equal(b->count, 100);
+	assert_int_equal(fixture->subscribers[0].count, 0); /* and is not answered */
+	publish("waiting when the node ends");
+}
+
+static void
+frees_what_a_full_mailbox_drops_or_rejects(void **state) {
+	(void)state;
+	struct subscriber *a = subscribe("share"), *b = subscribe("share");
+	skynet_mailbox_limit(a->context, 3, SKYNET_MAILBOX_DROP);
+	skynet_mailbox_limit(b->context, 3, SKYNET_MAILBOX_REJECT);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(publish("x"), 2);
+	run();
+	assert_in_range(a->count, 1, 4);
+	assert_in_range(b->count, 1, 4);
+}
+
+static void
+takes_no_size_for_the_mark_of_a_shared_message(void **state) {
+	(void)state;
+	struct subscriber *a = subscribe("share");
+	char *block = skynet_malloc(8);
+	assert_int_equal(
+		skynet_send(publisher(), 0, fixture->handles[0],
+			PTYPE_MULTICAST | PTYPE_TAG_DONTCOPY, 1, block, MESSAGE_SHARED | 8),
+		-2);
+	static char pointer[8] = {1, 2, 3, 4, 5, 6, 7, 0};
+	skynet_send(publisher(), 0, fixture->handles[0], PTYPE_MULTICAST, CHANNEL, pointer, 8);
+	run();
+	assert_int_equal(a->count, 1);
+	assert_string_equal(a->text, pointer);
+	assert_int_equal(
+		skynet_multicast(publisher(), 0, 1, fixture->handles, 1, pointer, SIZE_MAX), 1);
+	run();
+	assert_int_equal(a->count, 1);
+}
+
+static void
+frees_a_payload_with_its_last_reference(void **state) {
+	(void)state;
+	char *data = shared_payload_create("bytes", 5, 3);
+	assert_string_equal(data, "bytes");
+	shared_payload_drop(data, 1);
+	assert_string_equal(data, "bytes");
+	shared_payload_drop(data, 2);
+	data = shared_payload_create(NULL, 0, 1);
+	assert_string_equal(data, "");
+	shared_payload_drop(data, 1);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void) {
+	const struct CMUnitTest tests[] = {
+		CASE(shows_the_same_bytes_to_all_that_accept_it),
+		CASE(gives_a_copy_to_a_service_that_may_keep_it),
+		CASE(reaches_nobody),
+		CASE(forgets_receivers_that_are_dead),
+		CASE(frees_what_waits_in_the_mailbox_of_a_dead_service),
+		CASE(frees_what_a_full_mailbox_drops_or_rejects),
+		CASE(takes_no_size_for_the_mark_of_a_shared_message),
+		cmocka_unit_test(frees_a_payload_with_its_last_reference),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
