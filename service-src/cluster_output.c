@@ -23,8 +23,8 @@ void
 cluster_output_flush(struct cluster_output *output) {
 	if (output->size == 0)
 		return;
-	/* A failed send is told as ERROR or CLOSE of the socket. */
-	skynet_socket_send(output->context, output->id, output->data, (int)output->size);
+	if (skynet_socket_send(output->context, output->id, output->data, (int)output->size) < 0)
+		output->failed = true;
 	output->data = NULL;
 	output->size = output->capacity = 0;
 }

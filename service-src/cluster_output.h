@@ -13,6 +13,7 @@ struct cluster_output {
 	int id;     /* of the socket */
 	char *data; /* skynet_malloc */
 	size_t size, capacity;
+	bool failed; /* frames were lost: the connection must be closed */
 };
 
 /// End with cluster_output_fini, which drops what was not flushed.

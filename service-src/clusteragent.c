@@ -27,6 +27,11 @@
 #define JOIN_MAX        4096 /* payloads that come in parts at the same time */
 #define KNOWN_MAX       1024 /* names; a power of 2 */
 
+/* When a peer that says nothing is given up. */
+#define KEEPALIVE_S          10
+#define KEEPALIVE_INTERVAL_S 5
+#define UNACKNOWLEDGED_MS    30000
+
 /* A complete request. */
 struct request {
 	struct request *next;
@@ -519,6 +524,12 @@ dispatch(struct skynet_context *context, void *ud, int type, int session, uint32
 		break;
 	}
 	cluster_output_settle(&agent->output);
+	if (agent->output.failed && agent->socket >= 0) {
+		skynet_error(agent->context, "error: cluster: too much waits to be sent on %d",
+			agent->socket);
+		skynet_socket_shutdown(agent->context, agent->socket);
+		leave(agent);
+	}
 	return 0;
 }
 
@@ -539,6 +550,8 @@ clusteragent_init(struct clusteragent *agent, struct skynet_context *context, co
 	skynet_callback(context, agent, dispatch);
 	skynet_socket_start(context, agent->socket);
 	skynet_socket_nodelay(context, agent->socket);
+	skynet_socket_keepalive(
+		context, agent->socket, KEEPALIVE_S, KEEPALIVE_INTERVAL_S, UNACKNOWLEDGED_MS);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cluster_frame.h"
 #include "cluster_output.h"
@@ -26,6 +27,11 @@
 #define NAME_PREFIX "clustersender:"
 #define DAEMON      "clusterd"
 #define HEAD_WIDTH  2
+
+/* When a peer that says nothing is given up. */
+#define KEEPALIVE_S          10
+#define KEEPALIVE_INTERVAL_S 5
+#define UNACKNOWLEDGED_MS    30000
 
 enum state { DOWN, ASKING, DIALLING, UP };
 
@@ -199,6 +205,16 @@ ask_address(struct clustersender *sender) {
 	}
 }
 
+/* Tells clusterd that the connection is "up" or "down". */
+static void
+tell_daemon(struct clustersender *sender, const char *what) {
+	char text[NODE_MAX + 16];
+	int size = snprintf(text, sizeof text, "%s %s", what, sender->node);
+	uint32_t daemon = skynet_name_find(sender->context, DAEMON);
+	if (daemon != 0)
+		skynet_send(sender->context, 0, daemon, PTYPE_TEXT, 0, text, (size_t)size);
+}
+
 /* The connection is lost, or could not be made. */
 static void
 lose_link(struct clustersender *sender, struct link *link, const char *text, size_t size) {
@@ -212,6 +228,8 @@ lose_link(struct clustersender *sender, struct link *link, const char *text, siz
 			sender->address, was_up ? "is lost " : "cannot be reached: ", (int)size,
 			text);
 	}
+	if (current && was_up)
+		tell_daemon(sender, "down");
 	if (link->waiting > 0)
 		fail_link_calls(sender, link);
 	free_link(link);
@@ -487,7 +505,10 @@ connected(struct clustersender *sender, int id) {
 	if (sender->state != DIALLING || sender->link->id != id)
 		return;
 	skynet_socket_nodelay(sender->context, id);
+	skynet_socket_keepalive(
+		sender->context, id, KEEPALIVE_S, KEEPALIVE_INTERVAL_S, UNACKNOWLEDGED_MS);
 	sender->state = UP;
+	tell_daemon(sender, "up");
 	struct held *held = sender->first;
 	sender->first = sender->last = NULL;
 	while (held != NULL) {
@@ -582,6 +603,7 @@ on_socket(struct clustersender *sender, const struct skynet_socket_message *mess
 static int
 dispatch(struct skynet_context *context, void *ud, int type, int session, uint32_t source,
 	const void *message, size_t size) {
+	static const char full[] = "its send buffer is full";
 	(void)context;
 	struct clustersender *sender = ud;
 	int taken = 0;
@@ -609,12 +631,31 @@ dispatch(struct skynet_context *context, void *ud, int type, int session, uint32
 	default:
 		break;
 	}
-	if (sender->link != NULL)
-		cluster_output_settle(&sender->link->output);
+	struct link *link = sender->link;
+	if (link != NULL)
+		cluster_output_settle(&link->output);
+	if (link != NULL && link->output.failed) {
+		skynet_socket_shutdown(sender->context, link->id);
+		lose_link(sender, link, full, sizeof full - 1);
+	}
 	return taken;
 }
 
 /* ---- start and end ---- */
+
+/* Host and process, as they are shown in traces. */
+static void
+set_client(struct clustersender *sender) {
+	char host[ADDRESS_MAX / 2];
+	if (gethostname(host, sizeof host) != 0)
+		host[0] = '\0';
+	host[sizeof host - 1] = '\0';
+	snprintf(sender->client, sizeof sender->client, "%s%ld", host, (long)getpid());
+	for (char *at = sender->client; *at != '\0'; at++) {
+		if ((unsigned char)*at <= ' ' || *at == 0x7f)
+			*at = '_';
+	}
+}
 
 int
 clustersender_init(
@@ -628,8 +669,7 @@ clustersender_init(
 	/* Somebody else was faster: there is one already. */
 	if (skynet_command(context, "REG", name) == NULL)
 		return 1;
-	const char *client = skynet_setting_get(context, "cluster_client");
-	snprintf(sender->client, sizeof sender->client, "%s", client != NULL ? client : "");
+	set_client(sender);
 	skynet_callback(context, sender, dispatch);
 	return 0;
 }

@@ -10,6 +10,9 @@ local socket = require "skynet.socket"
 local DEFAULT_MAXCLIENT <const> = 1024
 local OPTION_PREFIX <const> = "__"
 local SENDER <const> = ".clustersender:"
+local EVENTS_KEPT <const> = 256
+local CHANGED <const> = "changed"
+local WAITING <const> = {} -- result of a command that answers later
 ---Options that the table of nodes may set.
 local OPTIONS <const> = { __nowaiting = true }
 
@@ -110,9 +113,33 @@ local function check_nodes(new)
 	end
 end
 
+---@class cluster.event
+---@field node string
+---@field what string  "up", "down" or "changed"
+
+---@type cluster.event[] the last ones
+local events = {}
+local event_count = 0
+---@type (fun(...): boolean)[] responses of those who wait for the next one
+local watchers = {}
+
+---@param node string
+---@param what string
+local function announce(node, what)
+	event_count = event_count + 1
+	events[event_count] = { node = node, what = what }
+	events[event_count - EVENTS_KEPT] = nil
+	local list = watchers
+	watchers = {}
+	for _, response in ipairs(list) do
+		response(true)
+	end
+end
+
 ---@param new table
 local function apply_nodes(new)
 	check_nodes(new)
+	local changed = {}
 	for name, value in pairs(new) do
 		if name:sub(1, #OPTION_PREFIX) == OPTION_PREFIX then
 			options[name] = value
@@ -124,9 +151,14 @@ local function apply_nodes(new)
 			elseif old ~= nil then
 				tell_sender(name, "change ", address_text(name))
 			end
+			changed[#changed + 1] = name
 		end
 	end
 	wake_waiting(options.__nowaiting)
+	table.sort(changed)
+	for _, name in ipairs(changed) do
+		announce(name, CHANGED)
+	end
 end
 
 ---Reads the file that the config names. Raises when it cannot be used; nothing has changed then.
@@ -198,6 +230,16 @@ function question.closed(_, _, id)
 	end
 end
 
+---A sender has its connection.
+function question.up(_, _, node)
+	announce(node, "up")
+end
+
+---A sender has lost its connection.
+function question.down(_, _, node)
+	announce(node, "down")
+end
+
 local function forget_names()
 	for _, connection in pairs(connections) do
 		core.send(connection.agent, skynet.PTYPE_TEXT, 0, "forget")
@@ -224,6 +266,39 @@ end
 
 ---@type table<string, fun(source: integer, ...): ...>
 local command = {}
+
+---Number of the last event.
+function command.serial()
+	return event_count
+end
+
+---Waits for events behind number `serial`; their number and list.
+function command.watch(_, serial)
+	if serial >= event_count then
+		local response = skynet.response(function()
+			return skynet.pack(event_count, { events[event_count] })
+		end)
+		watchers[#watchers + 1] = response
+		return WAITING
+	end
+	local list = {}
+	for number = math.max(serial + 1, event_count - EVENTS_KEPT + 1), event_count do
+		list[#list + 1] = events[number]
+	end
+	return event_count, list
+end
+
+---Names of the nodes that have an address.
+function command.nodes()
+	local list = {}
+	for name, address in pairs(nodes) do
+		if address then
+			list[#list + 1] = name
+		end
+	end
+	table.sort(list)
+	return list
+end
 
 ---Takes a table of nodes, or reads the file again.
 function command.reload(_, new)
@@ -329,6 +404,13 @@ skynet.register_protocol {
 	end,
 }
 
+---Reads the file; when it is wrong, says so and keeps what is known.
+local function reload_file()
+	local ok, message = pcall(load_file)
+	skynet.error(ok and "cluster: names are read again"
+		or ("error: cluster keeps its names: %s"):format(message))
+end
+
 ---SIGHUP: the file is read again.
 skynet.register_protocol {
 	name = "system",
@@ -336,12 +418,26 @@ skynet.register_protocol {
 	unpack = function() end,
 	dispatch = function(session)
 		if session == 0 then
-			local ok, message = pcall(load_file)
-			skynet.error(ok and "cluster: names are read again"
-				or ("error: cluster keeps its names: %s"):format(message))
+			reload_file()
 		end
 	end,
 }
+
+---@param session integer
+---@param first any
+local function answer_command(session, first, ...)
+	if session > 0 and first ~= WAITING then
+		skynet.retpack(first, ...)
+	end
+end
+
+---Reads the file again whenever it changes.
+local function watch_file()
+	local path = skynet.getenv "cluster"
+	if path then
+		socket.watch(path, reload_file)
+	end
+end
 
 skynet.start(function()
 	load_file()
@@ -351,10 +447,7 @@ skynet.start(function()
 		if not run then
 			error(("clusterd has no command '%s'"):format(tostring(word)), 0)
 		end
-		if session > 0 then
-			skynet.retpack(run(source, ...))
-		else
-			run(source, ...)
-		end
+		answer_command(session, run(source, ...))
 	end)
+	watch_file()
 end)

@@ -47,6 +47,17 @@ function cluster.call(node, address, ...)
 	return skynet.call(senders[node], "lua", address, ...)
 end
 
+---As `call`, but raises when there is no answer within `timeout` centiseconds.
+---@async
+---@param timeout integer
+---@param node string
+---@param address cluster.address
+---@param ... any
+---@return any ...
+function cluster.call_timeout(timeout, node, address, ...)
+	return skynet.call_timeout(timeout, senders[node], "lua", address, ...)
+end
+
 ---Send a message without an answer. Returns at once; a message that cannot be sent is lost.
 ---@param node string
 ---@param address cluster.address
@@ -92,12 +103,48 @@ function cluster.unregister(name)
 	skynet.call(clusterd, "lua", "unregister", name)
 end
 
----Ask a node for the handle of a registered name. Raises when there is none.
+---Ask all nodes at once for a name. The first that has it wins.
 ---@async
----@param node string
----@param name string  without "@"
+---@param name string
+---@return string node
 ---@return integer handle
+local function query_all(name)
+	local nodes = skynet.call(clusterd, "lua", "nodes")
+	local left, task = #nodes, coroutine.running()
+	local found, handle
+	for _, node in ipairs(nodes) do
+		skynet.fork(function()
+			local ok, answer = pcall(skynet.call, senders[node], "lua", 0, name)
+			left = left - 1
+			if ok and not found then
+				found, handle = node, answer
+			end
+			if task and (found or left == 0) then
+				skynet.wakeup(task)
+				task = nil
+			end
+		end)
+	end
+	if left > 0 then
+		skynet.wait(task)
+	end
+	if not found then
+		error(("no node has the name '%s'"):format(name), 3)
+	end
+	return found, handle
+end
+
+---Ask a node for the handle of a registered name, or all nodes when `node` is nil: then the node
+---comes first. Raises when there is none.
+---@async
+---@param node string?
+---@param name string  without "@"
+---@return integer|string handle
+---@return integer? handle
 function cluster.query(node, name)
+	if node == nil then
+		return query_all(name)
+	end
 	return skynet.call(senders[node], "lua", 0, name)
 end
 
@@ -136,6 +183,23 @@ end
 ---@return integer? handle
 function cluster.get_sender(node)
 	return skynet.call(clusterd, "lua", "sender", node)
+end
+
+---Call `func(node, what)` whenever a connection to a node is "up" or "down", or its address is
+---"changed". Events that are in the past are not told.
+---@async
+---@param func fun(node: string, what: string)
+function cluster.on_node(func)
+	local serial = skynet.call(clusterd, "lua", "serial")
+	skynet.fork(function()
+		while true do
+			local number, events = skynet.call(clusterd, "lua", "watch", serial)
+			for _, event in ipairs(events) do
+				skynet.fork(func, event.node, event.what)
+			end
+			serial = number
+		end
+	end)
 end
 
 skynet.init(function()

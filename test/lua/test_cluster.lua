@@ -10,6 +10,10 @@ end
 tap.run(function()
 	local echo = echo_service()
 	cluster.register("echo", echo)
+	local events = {}
+	cluster.on_node(function(node, what)
+		events[#events + 1] = node .. " " .. what
+	end)
 	local address, port = cluster.open(0)
 	tap.is(address, "0.0.0.0", "open returns the address that is bound")
 	tap.ok(port > 0, "open picks a port")
@@ -90,6 +94,18 @@ tap.run(function()
 		"a node that is down on purpose fails")
 	cluster.reload { me = "127.0.0.1:" .. port }
 	tap.is(cluster.call("me", echo, "echo", 6), 6, "and comes back")
+	tap.eventually(function()
+		return table.concat(events, ", ") == "me changed, me up, me changed, me up, me changed, "
+			.. "me down, me changed, me up"
+	end, "nodes that come and go are told: " .. table.concat(events, ", "))
+	tap.raises(function() cluster.call_timeout(5, "me", echo, "never") end, "timeout",
+		"a call has a deadline")
+	cluster.register("third", echo)
+	local node, handle = cluster.query(nil, "third")
+	tap.is(node, "me", "query without a node finds the node")
+	tap.is(handle, echo, "and the service")
+	tap.raises(function() cluster.query(nil, "nobody") end, "no node",
+		"query without a node raises when none has the name")
 	tap.raises(function() cluster.reload { bad = 5 } end, "bad", "a wrong address is refused")
 	tap.raises(function() cluster.open "me" end, "cannot listen", "a busy port is refused")
 end)

@@ -13,6 +13,10 @@ function command.later(...)
 	return ...
 end
 
+function command.never()
+	skynet.wait(coroutine.running())
+end
+
 function command.fail()
 	error "as it was asked to"
 end
