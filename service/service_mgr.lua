@@ -170,7 +170,7 @@ local function alive(address)
 	return remote or skynet.send(address, "debug", "PING") ~= nil
 end
 
----Forget a service that was killed: that has answered nothing, so whoever of us waits for it is told.
+---Forget a service that was killed: it has answered nothing, so whoever waits for it is told.
 ---@param key string
 ---@param entry service_mgr.entry
 local function bury(key, entry)

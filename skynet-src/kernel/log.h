@@ -13,7 +13,8 @@ void log_line(struct skynet_node *node, uint32_t source, const char *format, ...
 	__attribute__((format(printf, 3, 4)));
 
 /// The same from a va_list, of which it uses a copy.
-void log_line_v(struct skynet_node *node, uint32_t source, const char *format, va_list arguments);
+void log_line_v(struct skynet_node *node, uint32_t source, const char *format, va_list arguments)
+	__attribute__((format(printf, 3, 0)));
 
 /// Logs `size` bytes as they are. Borrows `text`.
 void log_bytes(struct skynet_node *node, uint32_t source, const char *text, size_t size);

@@ -67,7 +67,7 @@ launch_logger(
 	const char *module = config->logservice != NULL ? config->logservice : "logger";
 	uint32_t handle = service_launch(node, module, config->logger, error);
 	if (handle == 0) {
-		/* A log service has no log to explain itself in; it may have ended the node instead. */
+		/* A log service has no log to explain itself in; it may have ended the node. */
 		if (node->reason[0] != '\0')
 			error_set(error, SKYNET_EINIT, "%s", node->reason);
 		error_prefix(error, "Can't launch %s service", module);
