@@ -1,5 +1,6 @@
 /* skynet.start, exit, newservice and what else concerns the service as a whole. */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +14,45 @@
 #define LAUNCHER ".launcher"
 #define MANAGER  ".service"
 
+#define ERROR_LINE_MAX 1024 /* of an error text for the launcher */
+
 /* ---- start ---- */
 
-/// Sends the values from stack index `from` on to the launcher, by the protocol "lua", session 0.
+/// Sends a packed block to the launcher, by the protocol "lua", session 0. Takes `block`. None of
+/// the reports needs memory of the Lua state: they have to arrive when there is none left.
 static void
-tell_launcher(lua_State *L, struct lua_service *service, int from) {
-	size_t size;
-	void *block = seri_pack_block(L, from, &service->scratch, &size);
+tell_launcher(struct lua_service *service, void *block, size_t size) {
 	skynet_sendname(service->context, 0, LAUNCHER, PTYPE_RESERVED_LUA | PTYPE_TAG_DONTCOPY, 0,
 		block, size);
+}
+
+static void
+report_started(struct lua_service *service) {
+	size_t size;
+	void *block = seri_pack_plain(&size, "s", "LAUNCHOK");
+	tell_launcher(service, block, size);
+}
+
+/// The launcher, and so who waits for this service, gets the first line of the error text.
+static void
+report_failed(struct lua_service *service, const char *text, size_t size) {
+	char line[ERROR_LINE_MAX];
+	size_t length = strcspn(text, "\n");
+	if (length > size)
+		length = size;
+	if (length >= sizeof line)
+		length = sizeof line - 1;
+	memcpy(line, text, length);
+	line[length] = '\0';
+	void *block = seri_pack_plain(&size, "ss", "ERROR", line);
+	tell_launcher(service, block, size);
+}
+
+static void
+report_left(struct lua_service *service) {
+	size_t size;
+	void *block = seri_pack_plain(&size, "sib", "REMOVE", (lua_Integer)service->handle, false);
+	tell_launcher(service, block, size);
 }
 
 static int
@@ -61,6 +92,14 @@ run_init(lua_State *L) {
 }
 
 static int leave(lua_State *L);
+static void give_up(struct lua_service *service);
+
+/// The task that starts the service failed outside of init_service, which tells all other failures.
+static void
+start_failed(struct lua_service *service, const char *text, size_t size) {
+	report_failed(service, text, size);
+	give_up(service);
+}
 
 static int
 started(lua_State *L, int status, lua_KContext context) {
@@ -69,17 +108,13 @@ started(lua_State *L, int status, lua_KContext context) {
 	if (service->starting == service->current)
 		service->starting = NULL;
 	if (status == LUA_OK || status == LUA_YIELD) {
-		lua_settop(L, 0);
-		lua_pushliteral(L, "LAUNCHOK");
-		tell_launcher(L, service, 1);
+		report_started(service);
 		return 0;
 	}
-	const char *text = lua_tostring(L, -1);
+	/* Lua has the texts of its errors for lack of memory ready. */
+	const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(no message)";
 	skynet_error(service->context, "init service failed: %s", text);
-	/* The traceback is in the log; who waits for this service gets the first line. */
-	lua_pushliteral(L, "ERROR");
-	lua_pushlstring(L, text, strcspn(text, "\n"));
-	tell_launcher(L, service, lua_gettop(L) - 1);
+	report_failed(service, text, strlen(text));
 	lua_settop(L, 0);
 	return leave(L);
 }
@@ -111,6 +146,7 @@ start(lua_State *L) {
 	task->state = TASK_TIMER;
 	task_start_timer(service, task, 0, session);
 	service->starting = task;
+	service->start_failed = start_failed;
 	return 0;
 }
 
@@ -167,16 +203,12 @@ end_tasks(struct lua_service *service) {
 
 /// Does all of skynet.exit but for ending the running task.
 static void
-give_up(lua_State *L, struct lua_service *service) {
+give_up(struct lua_service *service) {
 	if (service->exiting)
 		return;
 	service->exiting = true;
 	drop_forks(service);
-	lua_settop(L, 0);
-	lua_pushliteral(L, "REMOVE");
-	lua_pushinteger(L, service->handle);
-	lua_pushboolean(L, 0);
-	tell_launcher(L, service, 1);
+	report_left(service);
 
 	size_t peer_count;
 	uint32_t *peers = collect_peers(service, &peer_count);
@@ -200,7 +232,8 @@ never_resumed(lua_State *L, int status, lua_KContext context) {
 static int
 leave(lua_State *L) {
 	struct lua_service *service = service_of(L);
-	give_up(L, service);
+	lua_settop(L, 0);
+	give_up(service);
 	struct task *task = task_check_suspend(L, service);
 	task->state = TASK_LEAVING;
 	return lua_yieldk(L, 0, 0, never_resumed);

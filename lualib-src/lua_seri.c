@@ -3,8 +3,10 @@
  */
 #include "lua_seri.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <lauxlib.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -374,6 +376,29 @@ seri_pack_block(lua_State *L, int from, struct seri_buffer *scratch, size_t *siz
 	void *block = skynet_malloc(scratch->size ? scratch->size : 1);
 	memcpy(block, scratch->data, scratch->size);
 	return block;
+}
+
+void *
+seri_pack_plain(size_t *size, const char *format, ...) {
+	struct seri_buffer buffer = {NULL, 0, 0};
+	struct writer w = {.out = &buffer};
+	va_list values;
+	writer_grow(&w, INITIAL_CAPACITY);
+	va_start(values, format);
+	for (; *format != '\0'; format++) {
+		if (*format == 's') {
+			const char *text = va_arg(values, const char *);
+			pack_string(&w, text, strnlen(text, INT32_MAX));
+		} else if (*format == 'i') {
+			pack_integer(&w, va_arg(values, lua_Integer));
+		} else {
+			assert(*format == 'b');
+			pack_byte(&w, SERI_HEAD(SERI_BOOLEAN, va_arg(values, int) ? 1 : 0));
+		}
+	}
+	va_end(values);
+	*size = (size_t)(w.at - w.data);
+	return w.data;
 }
 
 int

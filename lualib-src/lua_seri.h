@@ -33,6 +33,11 @@ void seri_pack(lua_State *L, int from, struct seri_buffer *out);
 /// As seri_pack. Gives a block of exactly `*size` bytes (skynet_free), never NULL.
 void *seri_pack_block(lua_State *L, int from, struct seri_buffer *scratch, size_t *size);
 
+/// Packs values that are not in a Lua state, and so needs no memory of one. `format` has a letter
+/// per value: 's' const char *, 'i' lua_Integer, 'b' int as a boolean. Gives a block of `*size`
+/// bytes (skynet_free).
+void *seri_pack_plain(size_t *size, const char *format, ...);
+
 /// Pushes the values that `data` holds and returns their count. Borrows `data`. Raises
 /// "Invalid serialize stream N (line:M)" for malformed input, with N bytes unread.
 int seri_unpack(lua_State *L, const void *data, size_t size);

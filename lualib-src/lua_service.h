@@ -105,7 +105,9 @@ struct lua_service {
 	struct response *responses;   /* not answered yet */
 	struct selection *selections; /* open */
 	struct trace_note *traces;
-	struct task *starting;                 /* runs the start function, NULL when that is done */
+	struct task *starting; /* runs the start function, NULL when that is done */
+	/* That task failed outside of all protection: there was no memory to begin with. */
+	void (*start_failed)(struct lua_service *service, const char *text, size_t size);
 	int unknown_request, unknown_response; /* registry references of hooks, or LUA_NOREF */
 	int raw_callback; /* registry reference of the thread of core.callback, or LUA_NOREF */
 	bool raw_forward;

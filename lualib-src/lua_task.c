@@ -275,6 +275,8 @@ task_fail(struct lua_service *service, struct task *task, const char *message) {
 	text_add_line(&service->failure, report, report_size);
 	if (task->trace != NULL)
 		trace_log(service, task->trace, "error");
+	if (service->starting == task && !service->exiting)
+		service->start_failed(service, message != NULL ? message : report, message_size);
 	lua_settop(L, top);
 	task_close(service, task);
 }
