@@ -473,8 +473,13 @@ function command.LINKMASTER()
 	end
 end
 
----@param text string  from the harbor service
-local function on_text(_, _, text)
+---What the harbor service says; others have no say in links.
+---@param source integer
+---@param text string
+local function on_text(_, source, text)
+	if source ~= harbor_service then
+		return
+	end
 	local what, value = text:match "^(%u) (.+)$"
 	if what == "D" then
 		link_lost(peer_of(math.tointeger(tonumber(value))))

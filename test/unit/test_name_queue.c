@@ -1,0 +1,127 @@
+/* Messages that wait for a name or a link: oldest first, and not without bound. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "name_queue.h"
+#include "skynet_malloc.h"
+
+static struct waiting_message
+message_of(int session, size_t size) {
+	struct waiting_message message = {
+		.session = session, .size = size, .data = skynet_malloc(1)};
+	return message;
+}
+
+static void
+gives_messages_in_their_order(void **state) {
+	(void)state;
+	struct message_queue queue = {0};
+	struct waiting_message message;
+	int pushed = 0, popped = 0;
+	for (int round = 0; round < 100; round++) {
+		for (int i = 0; i < 7; i++) {
+			message = message_of(++pushed, 10);
+			assert_true(message_queue_push(&queue, &message));
+		}
+		for (int i = 0; i < 5; i++) {
+			assert_int_equal(message_queue_peek(&queue)->session, popped + 1);
+			assert_true(message_queue_pop(&queue, &message));
+			assert_int_equal(message.session, ++popped);
+			skynet_free(message.data);
+		}
+	}
+	assert_int_equal(queue.count, 200);
+	assert_int_equal(queue.bytes, 2000);
+	message_queue_fini(&queue);
+	assert_null(message_queue_peek(&queue));
+	assert_false(message_queue_pop(&queue, &message));
+}
+
+static void
+is_bounded_in_messages(void **state) {
+	(void)state;
+	struct message_queue queue = {0};
+	struct waiting_message message;
+	for (int i = 0; i < QUEUE_COUNT_MAX; i++) {
+		message = message_of(i, 0);
+		assert_true(message_queue_push(&queue, &message));
+	}
+	message = message_of(0, 0);
+	assert_false(message_queue_push(&queue, &message));
+	skynet_free(message.data);
+	message_queue_fini(&queue);
+}
+
+static void
+is_bounded_in_bytes_but_takes_one_of_any_size(void **state) {
+	(void)state;
+	struct message_queue queue = {0};
+	struct waiting_message large = message_of(1, QUEUE_BYTES_MAX + 1);
+	assert_true(message_queue_push(&queue, &large));
+	struct waiting_message message = message_of(2, 1);
+	assert_false(message_queue_push(&queue, &message));
+	message_queue_fini(&queue);
+	assert_true(message_queue_push(&queue, &message));
+	message = message_of(3, SIZE_MAX);
+	assert_false(message_queue_push(&queue, &message));
+	skynet_free(message.data);
+	message_queue_fini(&queue);
+}
+
+static void
+count_entry(void *ud, struct name_entry *entry) {
+	(void)entry;
+	++*(size_t *)ud;
+}
+
+static void
+finds_each_name_again(void **state) {
+	(void)state;
+	struct name_table table = {0};
+	char name[NAME_SIZE] = {0};
+	assert_null(name_table_find(&table, name));
+	for (uint32_t i = 1; i <= 500; i++) {
+		snprintf(name, sizeof name, "NAME%u", (unsigned)i);
+		name_table_add(&table, name)->handle = i;
+		memset(name, 0, sizeof name);
+	}
+	for (uint32_t i = 1; i <= 500; i++) {
+		snprintf(name, sizeof name, "NAME%u", (unsigned)i);
+		assert_int_equal(name_table_find(&table, name)->handle, i);
+		assert_ptr_equal(name_table_add(&table, name), name_table_find(&table, name));
+		memset(name, 0, sizeof name);
+	}
+	size_t count = 0;
+	name_table_each(&table, count_entry, &count);
+	assert_int_equal(count, 500);
+	name_table_fini(&table);
+}
+
+static void
+frees_what_waits_for_a_name(void **state) {
+	(void)state;
+	struct name_table table = {0};
+	char name[NAME_SIZE] = "X";
+	struct waiting_message message = message_of(1, 1);
+	assert_true(message_queue_push(&name_table_add(&table, name)->queue, &message));
+	name_table_fini(&table);
+	assert_null(name_table_find(&table, name));
+}
+
+int
+main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(gives_messages_in_their_order),
+		cmocka_unit_test(is_bounded_in_messages),
+		cmocka_unit_test(is_bounded_in_bytes_but_takes_one_of_any_size),
+		cmocka_unit_test(finds_each_name_again),
+		cmocka_unit_test(frees_what_waits_for_a_name),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
