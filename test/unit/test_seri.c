@@ -314,6 +314,22 @@ survives_running_out_of_memory(void **state) {
 	}
 }
 
+static void
+packs_plain_values_to_the_same_bytes_as_a_state_does(void **state) {
+	struct fixture *f = *state;
+	char text[301];
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	size_t size;
+	void *block = seri_pack_plain(
+		&size, "sisbbsi", "", (lua_Integer)-3, text, 1, 0, "REMOVE", (lua_Integer)70000);
+	lua_pushlstring(f->L, block, size);
+	lua_setglobal(f->L, "plain");
+	skynet_free(block);
+	run(f, "assert(plain == api.packstring('', -3, ('x'):rep(300), true, false, 'REMOVE', "
+	       "70000))\n");
+}
+
 int
 main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -329,6 +345,7 @@ main(void) {
 		CASE(leaves_scratch_usable_after_every_error),
 		CASE(packs_arrays_that_lie_in_the_hash_part),
 		CASE(gives_exact_blocks),
+		CASE(packs_plain_values_to_the_same_bytes_as_a_state_does),
 		CASE(checks_the_arguments_of_unpack),
 		CASE(survives_running_out_of_memory),
 	};
