@@ -18,12 +18,17 @@ local BEAT_DEFAULT_S <const> = 5
 ---Heartbeats missed before the other end counts as lost.
 control.BEATS_MISSED = 3
 
+---Send a message. Nils at its end, such as an extension that is not there, are left out.
 ---@param fd integer
 ---@param letter string
 ---@param ... any
 ---@return boolean sent
 function control.write(fd, letter, ...)
-	local text = skynet.packstring(letter, ...)
+	local values = table.pack(...)
+	while values.n > 0 and values[values.n] == nil do
+		values.n = values.n - 1
+	end
+	local text = skynet.packstring(letter, table.unpack(values, 1, values.n))
 	if #text > SIZE_MAX then
 		error(("control message '%s' is too long (%d bytes)"):format(letter, #text), 2)
 	end

@@ -1,0 +1,92 @@
+# What strangers and broken members send to the master and to data links, byte by byte.
+. test/process/lib.sh
+. test/process/harbor.sh
+
+peer() {
+	perl test/process/harbor_peer.pl "$@"
+}
+
+hex() {
+	printf %s "$1" | od -An -v -tx1 | tr -d ' \n'
+}
+
+# hello ID PORT: the first message of a member with 127.0.0.1:PORT, as hex.
+hello() {
+	address=$(hex "127.0.0.1:$2")
+	body="0c480a$(printf %02x "$1")$(printf %02x $((${#address} / 2 * 8 + 4)))$address"
+	printf '%02x%s' $((${#body} / 2)) "$body"
+}
+
+up 1
+m=$master_port
+
+# ---- the first message to the master ----
+is "id_0_is_refused" "$(peer "$m" send 0f0c48025c3132372e302e302e313a31 closed)" ok
+is "another_letter_is_refused" "$(peer "$m" send 060c5a0a050c78 closed)" ok
+is "no_letter_is_refused" "$(peer "$m" send 0100 closed)" ok
+is "a_number_is_refused" "$(peer "$m" send 020a07 closed)" ok
+is "what_cannot_be_unpacked_is_refused" "$(peer "$m" send 020707 closed)" ok
+is "size_0_is_refused" "$(peer "$m" send 00 closed)" ok
+is "a_missing_address_is_refused" "$(peer "$m" send 040c480a4d closed)" ok
+is "an_id_that_is_a_string_is_refused" \
+	"$(peer "$m" send 120c481c6162635c3132372e302e302e313a31 closed)" ok
+is "an_id_above_255_is_refused" "$(peer "$m" send 110c48122c015c3132372e302e302e313a31 closed)" ok
+is "a_negative_id_is_refused" \
+	"$(peer "$m" send 130c4822ffffffff5c3132372e302e302e313a31 closed)" ok
+is "a_fractional_id_is_refused" \
+	"$(peer "$m" send 170c484200000000000004405c3132372e302e302e313a31 closed)" ok
+is "an_id_in_use_is_refused" "$(peer "$m" send 100c480a015c3132372e302e302e313a31 closed)" ok
+
+# ---- a member of the reference: dialed by the node, one byte each way, then frames ----
+p=$(free_port)
+is "a_newcomer_is_told_who_dials_and_is_dialed" \
+	"$(peer "$m" open "$p" send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05)" ok
+is "an_id_comes_back_after_its_end" \
+	"$(peer "$m" open "$p" send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05)" ok
+is "names_are_stored_answered_and_kept_by_the_first" "$(peer "$m" open "$p" \
+	send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05 main \
+	send 0b0c521c4141412201000064 expect 0b0c4e1c4141412201000064 \
+	send 0b0c521c4141412202000065 expect 0b0c4e1c4141412201000064 \
+	send 060c511c5a5a5a send 060c511c414141 expect 0b0c4e1c4141412201000064)" ok
+is "bad_names_and_letters_are_ignored" "$(peer "$m" open "$p" \
+	send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05 main \
+	send 0f0c521c46464642000000000000f83f send 030c5100 send 040c580a01 send 060c480a320c78 \
+	send 0a0c521c4242421c737472 send 060c511c414141 expect 0b0c4e1c4141412201000064)" ok
+is "garbage_ends_a_member" "$(peer "$m" open "$p" \
+	send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05 main \
+	send 03070707 closed)" ok
+
+# frames NAME STEP...: what happens on a data link of harbor 5
+frames() {
+	name=$1
+	shift
+	p=$(free_port)
+	is "$name" "$(peer "$m" open "$p" send "$(hello 5 "$p")" expect 040c570a01 \
+		accept expect 01 send 05 "$@")" ok
+}
+
+frames "a_call_to_nowhere_is_an_error_from_there" \
+	send 0000000d78050000090affff0000000005 expect 0000000c01ffff000700000900000005
+frames "one_way_too" \
+	send 0000000d78050000090affff0000000000 expect 0000000c01ffff000700000900000000
+frames "destination_0_is_an_error" \
+	send 0000000d78050000090a00000000000005 expect 0000000c010000000700000900000005
+frames "an_error_to_nowhere_has_no_answer" send 0000000d780500000907ffff0000000005 \
+	send 0000000d78050000090a00000000000005 expect 0000000c010000000700000900000005
+frames "foreign_and_missing_sources_are_harmless" send 0000000d78330000090affff0000000005 \
+	send 0000000d78000000090affff0000000005 \
+	send 0000000d78050000090a00000000000005 expect 0000000c010000000700000900000005
+frames "length_0_ends_the_link" send 00000000 closed
+frames "length_11_ends_the_link" send 0000000b6162636465666768696a6b closed
+frames "length_2_to_24_ends_the_link" send 01000000 closed
+frames "the_largest_length_ends_the_link" send ffffffff61616161 closed
+socket_message=01000000070000001000000000000000$(hex AAAAAAAA)
+for type in 4 5 6; do
+	for service in 4 5 6 9; do
+		frames "type_${type}_is_refused_for_service_$service" \
+			send "00000024${socket_message}050000090${type}00000${service}00000007" \
+			expect "0000000c0100000${service}0700000900000007"
+	done
+done
+is "the_node_lives_on" "$(ask 1 'skynet.call("NODE1", "lua", "echo", "x")')" x
+finish
