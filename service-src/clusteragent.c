@@ -25,6 +25,7 @@
 #define GLOBAL_NAME_MAX 15
 #define ERROR_MAX       CLUSTER_RESPONSE_MAX
 #define JOIN_MAX        4096 /* payloads that come in parts at the same time */
+#define INVALID_PARTS   "remote: Invalid large req"
 #define KNOWN_MAX       1024 /* names; a power of 2 */
 
 /* When a peer that says nothing is given up. */
@@ -50,6 +51,7 @@ struct request {
 /* A request whose parts are coming. */
 struct parts {
 	struct cluster_join join;
+	bool broken; /* answered with an error when the last part has come */
 	struct request request;
 };
 
@@ -341,9 +343,13 @@ on_name(struct clusteragent *agent, bool found, const char *text, size_t size) {
 
 static void
 on_request(struct clusteragent *agent, struct request *request) {
-	request->tag = agent->tag;
-	request->tag_size = agent->tag_size;
-	agent->tag = NULL;
+	request->tag = NULL;
+	request->tag_size = 0;
+	if (!request->push) {
+		request->tag = agent->tag;
+		request->tag_size = agent->tag_size;
+		agent->tag = NULL;
+	}
 	if (agent->ask_session != 0 || !serve(agent, request))
 		hold(agent, request);
 	clear_request(request);
@@ -371,17 +377,19 @@ free_parts(struct clusteragent *agent, struct cluster_session *session) {
 
 static void
 begin_parts(struct clusteragent *agent, const struct cluster_request *request) {
-	static const char refusal[] = "remote: Invalid large req";
 	struct cluster_session *session = cluster_sessions_find(&agent->parts, request->session);
-	if (session != NULL)
-		free_parts(agent, session);
-	if (session != NULL || request->session == 0 || request->total > CLUSTER_MESSAGE_MAX ||
-		agent->parts.count >= JOIN_MAX) {
-		answer_text(agent, request->session, refusal);
+	if (session != NULL) {
+		/* Told once, with the last part. */
+		((struct parts *)session->extra)->broken = true;
+		return;
+	}
+	if (request->session == 0 || agent->parts.count >= JOIN_MAX) {
+		answer_text(agent, request->session, INVALID_PARTS);
 		return;
 	}
 	struct parts *parts = skynet_calloc(1, sizeof *parts);
 	parts->join.total = request->total;
+	parts->broken = request->total > CLUSTER_MESSAGE_MAX;
 	parts->request.session = request->session;
 	parts->request.push = request->push;
 	set_address(&parts->request, &request->to);
@@ -398,19 +406,19 @@ add_part(struct clusteragent *agent, const struct cluster_request *part) {
 	}
 	struct parts *parts = session->extra;
 	struct cluster_join *join = &parts->join;
-	bool fits = cluster_join_add(join, part->data, part->size);
-	if (fits && part->kind == CLUSTER_PART)
+	if (!parts->broken && !cluster_join_add(join, part->data, part->size))
+		parts->broken = true;
+	if (part->kind == CLUSTER_PART)
 		return;
-	if (fits && join->size == join->total) {
+	if (parts->broken || join->size != join->total) {
+		answer_text(agent, part->session, INVALID_PARTS);
+	} else {
 		parts->request.data = join->data;
 		parts->request.size = join->size;
 		join->data = NULL;
 		on_request(agent, &parts->request);
-	} else {
-		answer_text(agent, part->session, "remote: Invalid large req");
 	}
-	/* Serving may have moved the entry. */
-	free_parts(agent, cluster_sessions_find(&agent->parts, part->session));
+	free_parts(agent, session);
 }
 
 static void

@@ -428,6 +428,10 @@ take_response(struct clustersender *sender, struct cluster_session *call,
 	default:
 		break;
 	}
+	if (join == NULL && response->kind == CLUSTER_ANSWER_PART) {
+		refuse_answer(sender, call);
+		return true;
+	}
 	if (join == NULL) {
 		answer_data(sender, call, response->data, response->size);
 		return true;
