@@ -254,8 +254,11 @@ datagram_ready(struct socket_server *server, struct socket_entry *entry) {
 	memset(&from.u, 0, sizeof(from.u));
 	if (!atomic_load_explicit(&entry->reading, memory_order_relaxed))
 		return; /* as in stream_ready */
+	/* A service may be giving the socket another peer. */
+	mutex_acquire(&entry->lock);
 	ssize_t n = recvfrom(
 		entry->fd, server->scratch, SOCKET_SCRATCH_SIZE, 0, &from.u.any, &from.size);
+	mutex_release(&entry->lock);
 	/* An error here is what became of a datagram sent earlier; the socket itself is well. */
 	if (n < 0)
 		return;
