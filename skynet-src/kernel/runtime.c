@@ -205,7 +205,8 @@ runtime_send_to_sibling(struct skynet_node *from, uint32_t destination,
 		return false;
 	struct skynet_node *node = atomic_load_explicit(
 		&from->network->nodes[destination >> HANDLE_REMOTE_SHIFT], memory_order_acquire);
-	if (node == NULL)
+	/* One that has ended may have a successor under its id in another process. */
+	if (node == NULL || atomic_load_explicit(&node->state, memory_order_acquire) == NODE_ENDED)
 		return false;
 	*result = router_push(node, destination, message);
 	if (*result == SKYNET_EOVERLOAD && message->session == 0)
