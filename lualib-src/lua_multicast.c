@@ -93,8 +93,8 @@ lpublish(lua_State *L) {
 	size_t size;
 	const char *payload = check_payload(L, 4, &size);
 	struct skynet_context *context = lua_touserdata(L, lua_upvalueindex(1));
-	size_t left = skynet_multicast(
-		context, source, (int)channel, group->handles, group->count, payload, size);
+	size_t left = skynet_multicast(context, source, (int)channel,
+		multicast_group_handles(group), group->count, payload, size);
 	multicast_group_shrink(group, left);
 	lua_pushinteger(L, (lua_Integer)left);
 	return 1;

@@ -34,13 +34,30 @@ slot_of(const struct multicast_group *group, uint32_t handle) {
 static void
 rebuild_slots(struct multicast_group *group) {
 	memset(group->slots, 0, ((size_t)group->mask + 1) * sizeof *group->slots);
-	for (uint32_t i = 0; i < group->count; i++)
+	for (uint32_t i = 0; i < group->entries; i++)
 		*slot_of(group, group->handles[i]) = i + 1;
 }
 
-/* Makes room for one more; half of the slots stay free. */
+/* Moves what is not removed together. */
+static void
+compact(struct multicast_group *group) {
+	if (group->entries == group->count)
+		return;
+	uint32_t left = 0;
+	for (uint32_t i = 0; i < group->entries; i++) {
+		if (group->handles[i] != 0)
+			group->handles[left++] = group->handles[i];
+	}
+	group->entries = left;
+	rebuild_slots(group);
+}
+
+/* Makes room for one more. Each entry has one slot, so that half of the slots stay free. */
 static void
 grow(struct multicast_group *group) {
+	compact(group);
+	if (group->entries < group->capacity / 2)
+		return;
 	uint32_t capacity = group->capacity > 0 ? group->capacity * 2 : FIRST_CAPACITY;
 	group->handles = skynet_realloc(group->handles, capacity * sizeof *group->handles);
 	skynet_free(group->slots);
@@ -59,10 +76,11 @@ bool
 multicast_group_add(struct multicast_group *group, uint32_t handle) {
 	if (multicast_group_has(group, handle))
 		return false;
-	if (group->count == group->capacity)
+	if (group->entries == group->capacity)
 		grow(group);
-	group->handles[group->count++] = handle;
-	*slot_of(group, handle) = group->count;
+	group->handles[group->entries++] = handle;
+	group->count++;
+	*slot_of(group, handle) = group->entries;
 	return true;
 }
 
@@ -70,17 +88,24 @@ bool
 multicast_group_remove(struct multicast_group *group, uint32_t handle) {
 	if (!multicast_group_has(group, handle))
 		return false;
-	uint32_t at = *slot_of(group, handle) - 1;
-	memmove(group->handles + at, group->handles + at + 1,
-		(group->count - at - 1) * sizeof *group->handles);
-	multicast_group_shrink(group, group->count - 1);
+	/* The slot goes on to point at the entry, so that others are still found behind it. */
+	group->handles[*slot_of(group, handle) - 1] = 0;
+	group->count--;
+	if (group->count < group->entries / 2)
+		compact(group);
 	return true;
+}
+
+uint32_t *
+multicast_group_handles(struct multicast_group *group) {
+	compact(group);
+	return group->handles;
 }
 
 void
 multicast_group_shrink(struct multicast_group *group, size_t count) {
-	if (count == group->count)
+	if (count == group->entries)
 		return;
-	group->count = (uint32_t)count;
+	group->entries = group->count = (uint32_t)count;
 	rebuild_slots(group);
 }

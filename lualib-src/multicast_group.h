@@ -9,10 +9,11 @@
 #include <stdint.h>
 
 struct multicast_group {
-	uint32_t *handles; /* skynet_malloc */
+	uint32_t *handles; /* skynet_malloc; 0: removed */
 	uint32_t *slots; /* open addressing: index into `handles` + 1, 0 when free; skynet_malloc */
-	uint32_t count, capacity;
-	uint32_t mask; /* number of slots - 1, 0 before the first use */
+	uint32_t entries, capacity;
+	uint32_t count; /* those that are not removed */
+	uint32_t mask;  /* number of slots - 1, 0 before the first use */
 };
 
 /// Makes an empty group. End with multicast_group_fini.
@@ -28,7 +29,10 @@ bool multicast_group_remove(struct multicast_group *group, uint32_t handle);
 /// Whether a handle is there.
 bool multicast_group_has(const struct multicast_group *group, uint32_t handle);
 
-/// Keeps the first `count` of `group->handles`, which the caller has moved together.
+/// The handles, group->count of them; valid until the group changes.
+uint32_t *multicast_group_handles(struct multicast_group *group);
+
+/// Keeps the first `count` of multicast_group_handles, which the caller has moved together.
 void multicast_group_shrink(struct multicast_group *group, size_t count);
 
 #endif

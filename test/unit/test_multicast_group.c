@@ -23,8 +23,9 @@ holds_each_handle_once_in_order(void **state) {
 	for (uint32_t i = 1; i <= MANY; i++)
 		assert_false(multicast_group_add(&group, 0x01000000 + i * 7));
 	assert_int_equal(group.count, MANY);
+	uint32_t *handles = multicast_group_handles(&group);
 	for (uint32_t i = 0; i < MANY; i++)
-		assert_int_equal(group.handles[i], 0x01000000 + (i + 1) * 7);
+		assert_int_equal(handles[i], 0x01000000 + (i + 1) * 7);
 	multicast_group_fini(&group);
 	assert_int_equal(group.count, 0);
 }
@@ -64,7 +65,7 @@ shrinks_to_what_the_caller_has_kept(void **state) {
 	for (uint32_t i = 1; i <= 10; i++)
 		multicast_group_add(&group, i);
 	for (uint32_t i = 0; i < 5; i++)
-		group.handles[i] = 2 * (i + 1);
+		multicast_group_handles(&group)[i] = 2 * (i + 1);
 	multicast_group_shrink(&group, 5);
 	assert_int_equal(group.count, 5);
 	assert_true(multicast_group_has(&group, 10));
