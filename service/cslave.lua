@@ -565,10 +565,10 @@ local function join()
 	local count = say_hello(fd)
 	master.fd = fd
 	skynet.fork(follow_master)
+	watch_master()
 	if count > 0 then
 		await_dialers(count)
 	end
-	watch_master()
 end
 
 ---The node ends in order: nobody connects any more, master and peers see it leave.
