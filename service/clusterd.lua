@@ -168,7 +168,15 @@ local function load_file()
 		return
 	end
 	local new = {}
-	local chunk, message = loadfile(path, "t", new)
+	-- loadfile may answer what it has kept from the last time.
+	local file, message = io.open(path, "r")
+	if not file then
+		error(message, 0)
+	end
+	local text = file:read "a"
+	file:close()
+	local chunk
+	chunk, message = load(text, "@" .. path, "t", new)
 	if not chunk then
 		error(message, 0)
 	end
@@ -264,6 +272,18 @@ local function accept(listener, id, from)
 	end
 end
 
+---Whoever reaches a port may call everything: says so, or refuses with the setting require_auth.
+---@param host string
+local function check_exposure(host)
+	if host:find "^127%." or host == "::1" or host == "localhost" or host:find "^unix:" then
+		return
+	end
+	if skynet.getenv "require_auth" == "true" then
+		error(("cluster does not listen on %s: require_auth is set"):format(host), 0)
+	end
+	skynet.error(("cluster: warning: listening on %s without authentication"):format(host))
+end
+
 ---@type table<string, fun(source: integer, ...): ...>
 local command = {}
 
@@ -320,6 +340,7 @@ function command.listen(_, address, port, maxclient)
 		end
 		address, port = split_address(found)
 	end
+	check_exposure(address)
 	local listener = { count = 0, limit = maxclient or DEFAULT_MAXCLIENT }
 	local ok, id, real_address, real_port = pcall(socket.listen, address, port)
 	if not ok or not id then
