@@ -14,16 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cluster_frame.h"
-#include "cluster_output.h"
-#include "cluster_session.h"
-#include "packet_split.h"
-#include "skynet.h"
+#include "clustersender.h"
 #include "skynet_socket.h"
 
-#define NODE_MAX    128
-#define ADDRESS_MAX 512
-#define ERROR_MAX   1200
 #define NAME_PREFIX "clustersender:"
 #define DAEMON      "clusterd"
 #define HEAD_WIDTH  2
@@ -32,54 +25,6 @@
 #define KEEPALIVE_S          10
 #define KEEPALIVE_INTERVAL_S 5
 #define UNACKNOWLEDGED_MS    30000
-
-enum state { DOWN, ASKING, DIALLING, UP };
-
-/* A message that waits for the connection. */
-struct held {
-	struct held *next;
-	int type;
-	int session;
-	uint32_t source;
-	void *data; /* skynet_malloc */
-	size_t size;
-};
-
-/* A connection. */
-struct link {
-	struct link *next; /* of those that drain */
-	struct clustersender *sender;
-	int id;
-	uint32_t waiting; /* calls whose answer is to come over it */
-	bool broken;      /* has sent what is no response */
-	struct packet_split split;
-	struct cluster_output output;
-};
-
-/* A tag that belongs to the next request of a service. */
-struct tag {
-	struct tag *next;
-	uint32_t source;
-	size_t size;
-	char text[];
-};
-
-struct clustersender {
-	struct skynet_context *context;
-	enum state state;
-	int ask_session; /* of the question to clusterd */
-	bool ask_again;  /* the address changed meanwhile */
-	bool dialled;    /* a connection existed before */
-	uint32_t last_session;
-	struct link *link; /* DIALLING or UP */
-	struct link *draining;
-	struct held *first, *last;
-	struct tag *tags;
-	struct cluster_sessions calls;
-	char node[NODE_MAX];
-	char address[ADDRESS_MAX];
-	char client[ADDRESS_MAX]; /* who we are, in trace tags */
-};
 
 struct clustersender *clustersender_create(void);
 int clustersender_init(
@@ -91,47 +36,6 @@ clustersender_create(void) {
 	struct clustersender *sender = skynet_calloc(1, sizeof *sender);
 	cluster_sessions_init(&sender->calls);
 	return sender;
-}
-
-/* ---- answers to callers ---- */
-
-static void
-fail_call(struct clustersender *sender, uint32_t source, int session, const char *kind,
-	const char *text, size_t size) {
-	char message[ERROR_MAX];
-	int length = snprintf(message, sizeof message, "%s%s%.*s", kind, kind[0] ? ": " : "",
-		(int)(size < 1024 ? size : 1024), text);
-	if (session > 0)
-		skynet_send(
-			sender->context, 0, source, PTYPE_ERROR, session, message, (size_t)length);
-}
-
-static void
-free_join(struct cluster_session *call) {
-	struct cluster_join *join = call->extra;
-	if (join != NULL)
-		skynet_free(join->data);
-	skynet_free(join);
-}
-
-/* Fails the calls that wait for `link`, or all of them when it is NULL. */
-static void
-fail_link_calls(struct clustersender *sender, const struct link *link) {
-	struct cluster_sessions old = sender->calls;
-	cluster_sessions_init(&sender->calls);
-	for (uint32_t i = 0; i <= old.mask; i++) {
-		struct cluster_session *call = &old.places[i];
-		if (call->id == 0)
-			continue;
-		if (link != NULL && call->link != link->id) {
-			*cluster_sessions_add(&sender->calls, call->id) = *call;
-			continue;
-		}
-		free_join(call);
-		fail_call(sender, call->peer, (int)call->number, "dead_node", sender->node,
-			strlen(sender->node));
-	}
-	cluster_sessions_fini(&old);
 }
 
 /* ---- connections ---- */
@@ -178,7 +82,7 @@ fail_held(struct clustersender *sender, const char *kind, const char *text, size
 	while (held != NULL) {
 		struct held *next = held->next;
 		if (held->session > 0)
-			fail_call(sender, held->source, held->session, kind, text, size);
+			sender_fail_call(sender, held->source, held->session, kind, text, size);
 		else if (held->type == PTYPE_RESERVED_LUA)
 			lost++;
 		skynet_free(held->data);
@@ -231,7 +135,7 @@ lose_link(struct clustersender *sender, struct link *link, const char *text, siz
 	if (current && was_up)
 		tell_daemon(sender, "down");
 	if (link->waiting > 0)
-		fail_link_calls(sender, link);
+		sender_fail_link_calls(sender, link);
 	free_link(link);
 	if (!current)
 		return;
@@ -303,7 +207,7 @@ send_request(
 		if (push)
 			skynet_error(sender->context, "error: to cluster node %s: %s", sender->node,
 				reason);
-		fail_call(sender, source, session, "remote", reason, strlen(reason));
+		sender_fail_call(sender, source, session, "remote", reason, strlen(reason));
 		return;
 	}
 	char head[CLUSTER_HEAD_MAX];
@@ -365,88 +269,6 @@ hold(struct clustersender *sender, int type, int session, uint32_t source, const
 /* ---- responses ---- */
 
 static void
-refuse_answer(struct clustersender *sender, const struct cluster_session *call) {
-	static const char reason[] = "response does not have the announced size";
-	fail_call(sender, call->peer, (int)call->number, "remote", reason, sizeof reason - 1);
-}
-
-/* An error text of the other node; what our own nodes say begins with a kind. */
-static void
-answer_error(struct clustersender *sender, const struct cluster_session *call, const char *text,
-	size_t size) {
-	static const char *const kinds[] = {
-		"timeout", "dead_service", "dead_node", "overloaded", "remote"};
-	const char *kind = "remote";
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		size_t length = strlen(kinds[i]);
-		if (size >= length && memcmp(text, kinds[i], length) == 0 &&
-			(size == length || text[length] == ':'))
-			kind = "";
-	}
-	fail_call(sender, call->peer, (int)call->number, kind, text, size);
-}
-
-static void
-answer_data(struct clustersender *sender, const struct cluster_session *call, const char *data,
-	size_t size) {
-	/* skynet_send only reads it, as there is no PTYPE_TAG_DONTCOPY. */
-	skynet_send(sender->context, 0, call->peer, PTYPE_RESPONSE, (int)call->number,
-		(void *)(uintptr_t)data, size);
-}
-
-/* Hands over what has been put together from parts. */
-static void
-answer_joined(struct clustersender *sender, struct cluster_session *call) {
-	struct cluster_join *join = call->extra;
-	if (join->size != join->total) {
-		refuse_answer(sender, call);
-		return;
-	}
-	skynet_send(sender->context, 0, call->peer, PTYPE_RESPONSE | PTYPE_TAG_DONTCOPY,
-		(int)call->number, join->data, join->size);
-	join->data = NULL;
-}
-
-/* Returns true when the call has been answered. */
-static bool
-take_response(struct clustersender *sender, struct cluster_session *call,
-	const struct cluster_response *response) {
-	struct cluster_join *join = call->extra;
-	switch (response->kind) {
-	case CLUSTER_ANSWER_BEGIN:
-		if (join != NULL || response->total > CLUSTER_MESSAGE_MAX) {
-			refuse_answer(sender, call);
-			return true;
-		}
-		join = skynet_calloc(1, sizeof *join);
-		join->total = response->total;
-		call->extra = join;
-		return false;
-	case CLUSTER_ANSWER_ERROR:
-		answer_error(sender, call, response->data, response->size);
-		return true;
-	default:
-		break;
-	}
-	if (join == NULL && response->kind == CLUSTER_ANSWER_PART) {
-		refuse_answer(sender, call);
-		return true;
-	}
-	if (join == NULL) {
-		answer_data(sender, call, response->data, response->size);
-		return true;
-	}
-	if (!cluster_join_add(join, response->data, response->size)) {
-		refuse_answer(sender, call);
-		return true;
-	}
-	if (response->kind == CLUSTER_ANSWER_PART)
-		return false;
-	answer_joined(sender, call);
-	return true;
-}
-
-static void
 on_frame(void *ud, const char *frame, size_t size) {
 	struct link *link = ud;
 	struct clustersender *sender = link->sender;
@@ -460,8 +282,8 @@ on_frame(void *ud, const char *frame, size_t size) {
 	struct cluster_session *call = cluster_sessions_find(&sender->calls, response.session);
 	if (call == NULL || call->link != link->id)
 		return;
-	if (take_response(sender, call, &response)) {
-		free_join(call);
+	if (sender_take_response(sender, call, &response)) {
+		sender_free_join(call);
 		cluster_sessions_remove(&sender->calls, call);
 		link->waiting--;
 	}
@@ -681,7 +503,7 @@ clustersender_init(
 void
 clustersender_release(struct clustersender *sender) {
 	if (sender->context != NULL) {
-		fail_link_calls(sender, NULL);
+		sender_fail_link_calls(sender, NULL);
 		fail_held(sender, "dead_node", sender->node, strlen(sender->node));
 	}
 	if (sender->link != NULL)
