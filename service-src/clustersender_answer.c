@@ -1,3 +1,4 @@
+/* What callers of a clustersender get: answers, whole or joined from parts, and failures. */
 #include "clustersender.h"
 
 #include <stdio.h>
