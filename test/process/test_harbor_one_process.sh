@@ -46,7 +46,9 @@ count=${HARBOR_NODES:-100}
 id=1
 nodes=
 while [ $id -le "$count" ]; do
-	node $id
+	# so many ports could not be picked without meeting those of connections
+	eval "port_$id=0"
+	node $id "address = \"unix:$TEST_TMP/h$id\""
 	[ $id -eq 1 ] || nodes="$nodes $TEST_TMP/n$id"
 	id=$((id + 1))
 done
