@@ -108,7 +108,7 @@ frame_reader_push(struct frame_reader *reader, const char *bytes, size_t size,
 		if (reader->expected == 0) {
 			if (!fill_head(reader, &bytes, &size))
 				return false;
-			if (reader->expected == 0)
+			if (reader->expected == 0 || size == 0)
 				break;
 		}
 		if (reader->body_size == 0 && size >= reader->expected) {
