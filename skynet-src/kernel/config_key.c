@@ -87,7 +87,8 @@ static const struct config_key KEYS[] = {
 		.min = 1,
 		.max = 3600,
 		.fallback = "5",
-		.meaning = "seconds between signs of life of other nodes; three missing end a link"},
+		.meaning =
+			"seconds between signs of life of other nodes; three missing end a link"},
 	{.name = "cluster", .type = CONFIG_TEXT, .meaning = "file with the names of cluster nodes"},
 	{.name = "luaservice",
 		.type = CONFIG_PATTERN,
