@@ -150,9 +150,8 @@ takes_no_memory_for_counts_that_are_only_announced(void **state) {
 	static const char *const inputs[] = {
 		"\xfe\x22\xff\xff\xff\x7f",         /* an array of 2^31 - 1 */
 		"\xfe\x22\x00\xe1\xf5\x05\x0a\x01", /* an array of 10^8, one there */
-		"\x25\xff\xff\xff\x7f"
-		"abc",                          /* a string of 2^31 - 1 */
-		"\x0e\xfe\x22\xff\xff\xff\x7f", /* nested */
+		"\x25\xff\xff\xff\x7f\x61\x62\x63", /* a string of 2^31 - 1 */
+		"\x0e\xfe\x22\xff\xff\xff\x7f",     /* nested */
 	};
 	static const size_t sizes[] = {6, 8, 8, 7};
 	lua_gc(f->L, LUA_GCSTOP);
