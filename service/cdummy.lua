@@ -101,7 +101,7 @@ end
 skynet.start(function()
 	harbor_service = skynet.launch("harbor", 0, skynet.self())
 	if not harbor_service then
-		skynet.error "The C service 'harbor' cannot be had: nothing can be sent to global names"
+		error("the C service 'harbor' cannot be started: is harbor.so in cpath?", 0)
 	end
 
 	skynet.dispatch("lua", function(_, _, name, ...)

@@ -88,7 +88,7 @@ config first <<-END
 END
 start first
 check "a_good_master_boots" logged first "idle: up"
-fails "harbor_id_that_is_taken" ": *" <<-END
+fails "harbor_id_that_is_taken" "*harbor id 1*taken*" <<-END
 	harbor = 1
 	master = "127.0.0.1:$master"
 	address = "127.0.0.1:$(free_port)"
