@@ -265,7 +265,7 @@ send_stream(struct socket_server *server, struct socket_batch *batch, struct soc
 	}
 	if (entry->queue.size > 0 || entry->write_error != 0) {
 		check_threshold(server, entry);
-		if (state != SOCKET_STATE_OPENING)
+		if (state != SOCKET_STATE_OPENING && state != SOCKET_STATE_WAITING)
 			socket_update_interest(server, entry);
 	}
 	return 0;
@@ -300,8 +300,9 @@ send_locked(struct socket_server *server, struct socket_batch *batch, struct soc
 		return send_one_datagram(server, entry, bytes, NULL);
 	if (!socket_is_stream(entry) || state == SOCKET_STATE_HALF_WRITE)
 		return -1;
-	/* Nobody has taken charge of it yet: dropped, as ever. */
-	if (state == SOCKET_STATE_WAITING || bytes->size == 0)
+	/* Nobody has taken charge of it yet: dropped, as ever. Behind a start that the poller has
+	 * yet to handle it is in order, and waits for it. */
+	if ((state == SOCKET_STATE_WAITING && entry->starts_pending == 0) || bytes->size == 0)
 		return 0;
 	return send_stream(server, batch, entry, bytes, low);
 }

@@ -303,6 +303,37 @@ a_connection_that_was_reset_before_start_fails(void **state) {
 }
 
 static void
+what_is_sent_before_the_start_is_dropped_and_what_is_sent_behind_it_is_kept(void **state) {
+	struct fixture *f = *state;
+	int port, listener = start_listener(f, &port);
+	int peer = peer_dial(port);
+	int id = EXPECT(f, ACCEPT, listener, NULL);
+	assert_int_equal(send_text(f, id, "early"), 0);
+	socket_server_start(f->server, f->owner, id);
+	/* no poll between them: the poller has yet to learn of the start */
+	assert_int_equal(send_text(f, id, "first "), 0);
+	assert_int_equal(send_text(f, id, "second "), 0);
+	EXPECT(f, CONNECT, id, "start");
+	assert_int_equal(send_text(f, id, "third"), 0);
+	peer_expect(f, peer, "first second third");
+	assert_int_equal(info_of(f, id).writing, 0);
+	close(peer);
+}
+
+static void
+a_close_behind_a_start_sends_what_is_between_them(void **state) {
+	struct fixture *f = *state;
+	int port, listener = start_listener(f, &port);
+	int peer = peer_dial(port);
+	int id = EXPECT(f, ACCEPT, listener, NULL);
+	socket_server_start(f->server, f->owner, id);
+	assert_int_equal(send_block(f, id, 300000, 'x'), 0);
+	socket_server_close(f->server, id);
+	assert_int_equal(peer_drain(f, peer), 300000);
+	close(peer);
+}
+
+static void
 dead_ids_are_told_to_start_and_ignored_otherwise(void **state) {
 	struct fixture *f = *state;
 	static const int ids[] = {-1, 0, 1, 77, 0x7fffffff, -0x7fffffff};
@@ -627,6 +658,8 @@ main(void) {
 		CASE(a_write_error_after_the_end_is_an_error_event),
 		CASE(a_connection_that_was_closed_before_start_can_still_be_read),
 		CASE(a_connection_that_was_reset_before_start_fails),
+		CASE(what_is_sent_before_the_start_is_dropped_and_what_is_sent_behind_it_is_kept),
+		CASE(a_close_behind_a_start_sends_what_is_between_them),
 		CASE(dead_ids_are_told_to_start_and_ignored_otherwise),
 		CASE(start_moves_a_socket_to_another_owner),
 		CASE(pause_stops_reading_until_start),
