@@ -147,7 +147,7 @@ SKYNET_API int64_t skynet_stat_get(
 SKYNET_API uint32_t *skynet_context_list(struct skynet_context *context, size_t *count);
 
 enum skynet_mailbox_policy {
-	SKYNET_MAILBOX_BLOCK,  /* accept, but tell the sender to wait: see skynet_mailbox_full */
+	SKYNET_MAILBOX_BLOCK,  /* accept, but tell the sender to wait: see skynet_mailbox_wait */
 	SKYNET_MAILBOX_REJECT, /* skynet_send returns -3 (requests and one-way messages, not
 				  replies) */
 	SKYNET_MAILBOX_DROP,   /* drop the oldest waiting one-way message, or request (answered with
@@ -157,6 +157,10 @@ enum skynet_mailbox_policy {
 /// Bounds the mailbox of the calling service to `limit` messages; 0 removes the bound.
 SKYNET_API void skynet_mailbox_limit(
 	struct skynet_context *context, size_t limit, enum skynet_mailbox_policy policy);
+
+/// Makes the mailbox of the calling service count as full, whatever waits in it, until told
+/// otherwise: for a service whose work waits elsewhere.
+SKYNET_API void skynet_mailbox_full(struct skynet_context *context, bool full);
 
 /// The local service whose mailbox was found at its limit, with policy SKYNET_MAILBOX_BLOCK, by a
 /// send of this context since the last call; 0 when there was none. The message itself was

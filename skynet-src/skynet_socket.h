@@ -8,6 +8,8 @@
 #ifndef SKYNET_SOCKET_H
 #define SKYNET_SOCKET_H
 
+#include <sys/uio.h>
+
 #include "skynet.h"
 #include "socket_buffer.h"
 #include "socket_info.h"
@@ -103,6 +105,13 @@ enum skynet_socket_policy {
 /// empty queue is always accepted. Returns 0, or -1 for a dead id.
 SKYNET_API int skynet_socket_limit(
 	struct skynet_context *context, int id, int64_t limit, enum skynet_socket_policy policy);
+
+/// Writes at once what the system takes of `count` pieces (borrowed, at most 64), nothing while
+/// bytes are queued; the rest stays with the caller. Returns how many bytes; when not all of them,
+/// WARNING with ud 0 follows as soon as the system takes more, or ERROR. -1: the id is dead, is
+/// closing, or has had a write error.
+SKYNET_API int64_t skynet_socket_write(
+	struct skynet_context *context, int id, const struct iovec *pieces, int count);
 
 /// Finds a dead peer: probes after `idle_s` of silence each `interval_s`, gives up on data that was
 /// not acknowledged for `user_timeout_ms`. 0: leave as is. Returns 0, or -1 for a dead id.

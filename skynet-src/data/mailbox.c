@@ -85,6 +85,9 @@ shed(struct mailbox *mailbox, const struct skynet_message *message,
 		atomic_fetch_add_explicit(&mailbox->rejected, 1, memory_order_relaxed);
 		return MAILBOX_FULL;
 	case MAILBOX_DROP:
+		/* Without a limit the consumer takes messages without the lock. */
+		if (!atomic_load_explicit(&mailbox->locked_pop, memory_order_relaxed))
+			return 0;
 		if (!vector_remove_oldest(&mailbox->out, dropped) &&
 			!vector_remove_oldest(&mailbox->in, dropped))
 			return 0;
@@ -114,7 +117,7 @@ mailbox_push(struct mailbox *mailbox, const struct skynet_message *message,
 		goto done;
 	}
 	uint32_t limit = atomic_load_explicit(&mailbox->limit, memory_order_relaxed);
-	if (limit != 0 && locked_length(mailbox) >= limit) {
+	if (mailbox->full || (limit != 0 && locked_length(mailbox) >= limit)) {
 		result = shed(mailbox, message, dropped);
 		if (result < 0)
 			goto done;
@@ -220,11 +223,20 @@ mailbox_bound(struct mailbox *mailbox, uint32_t limit, enum mailbox_policy polic
 	spin_release(&mailbox->lock);
 }
 
+void
+mailbox_set_full(struct mailbox *mailbox, bool full) {
+	spin_acquire(&mailbox->lock);
+	mailbox->full = full;
+	spin_release(&mailbox->lock);
+}
+
 /* Half of the limit must be free before senders go on, so that they do not wake for one message. */
 static bool
 has_room(struct mailbox *mailbox) {
 	uint32_t limit = atomic_load_explicit(&mailbox->limit, memory_order_relaxed);
-	return mailbox->closed || limit == 0 || locked_length(mailbox) <= limit / 2;
+	if (mailbox->closed)
+		return true;
+	return !mailbox->full && (limit == 0 || locked_length(mailbox) <= limit / 2);
 }
 
 bool

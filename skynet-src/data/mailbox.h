@@ -40,6 +40,7 @@ struct mailbox {
 	struct spin_lock lock;
 	bool scheduled;            /* lock */
 	bool closed;               /* lock; set once: pushes fail */
+	bool full;                 /* lock; as if the limit was reached, whatever waits */
 	atomic_bool locked_pop;    /* drop policy: the consumer locks too */
 	struct message_vector in;  /* lock */
 	struct message_vector out; /* consumer; lock too when locked_pop */
@@ -93,6 +94,10 @@ size_t mailbox_length(struct mailbox *mailbox);
 
 /// Bounds the mailbox. Consumer only.
 void mailbox_bound(struct mailbox *mailbox, uint32_t limit, enum mailbox_policy policy);
+
+/// Makes the mailbox count as full until told otherwise: its policy applies to what is pushed. For
+/// a service whose work waits elsewhere. Consumer only.
+void mailbox_set_full(struct mailbox *mailbox, bool full);
 
 /// Adds a waiter. Returns false (not added) when there is room, or when the mailbox is closed.
 bool mailbox_wait(struct mailbox *mailbox, uint32_t handle, int session);

@@ -134,10 +134,12 @@ socket_writable(struct socket_server *server, struct socket_entry *entry) {
 	else
 		flush_stream(server, entry);
 	bool drained = entry->queue.size == 0;
-	bool relieved = drained && entry->warning > 0;
+	bool relieved = drained && (entry->warning > 0 || entry->wants_room);
 	int failed = entry->write_error;
-	if (drained)
+	if (drained) {
 		entry->warning = 0;
+		entry->wants_room = false;
+	}
 	if (failed == 0)
 		socket_update_interest(server, entry);
 	mutex_release(&entry->lock);
@@ -334,6 +336,46 @@ int
 socket_server_send_low(struct socket_server *server, struct socket_batch *batch,
 	const struct socket_sendbuffer *buffer) {
 	return send_buffer(server, batch, buffer, true);
+}
+
+/* Writes what the system takes of `pieces`, without queueing the rest. Lock held. */
+static int64_t
+write_pieces(struct socket_server *server, struct socket_entry *entry, const struct iovec *pieces,
+	int count) {
+	enum socket_state state = socket_entry_state(entry);
+	bool ready = state == SOCKET_STATE_OPEN || state == SOCKET_STATE_HALF_READ;
+	size_t offered = 0;
+	ssize_t n = 0;
+	if (entry->closing || !socket_is_stream(entry) || state == SOCKET_STATE_HALF_WRITE)
+		return -1;
+	for (int i = 0; i < count; i++)
+		offered += pieces[i].iov_len;
+	if (ready && entry->queue.size == 0 && entry->write_error == 0) {
+		/* The vectors are only read. */
+		n = write_vectors(entry, (struct iovec *)(size_t)pieces, count);
+		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+			entry->write_error = errno;
+	}
+	if (n > 0)
+		count_written(server, entry, (size_t)n);
+	else
+		n = 0;
+	if ((size_t)n < offered) {
+		entry->wants_room = true;
+		if (state != SOCKET_STATE_OPENING)
+			socket_update_interest(server, entry);
+	}
+	return n;
+}
+
+int64_t
+socket_server_write(struct socket_server *server, int id, const struct iovec *pieces, int count) {
+	struct socket_entry *entry = socket_table_acquire(&server->table, id);
+	if (entry == NULL)
+		return -1;
+	int64_t result = write_pieces(server, entry, pieces, count);
+	mutex_release(&entry->lock);
+	return result;
 }
 
 int

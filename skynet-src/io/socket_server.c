@@ -205,7 +205,7 @@ socket_update_interest(struct socket_server *server, struct socket_entry *entry)
 		return socket_set_interest(server, entry, SOCKET_POLL_WRITE);
 	if (may_read && atomic_load_explicit(&entry->reading, memory_order_relaxed))
 		interest |= SOCKET_POLL_READ;
-	if (entry->queue.size > 0 || entry->write_error != 0)
+	if (entry->queue.size > 0 || entry->write_error != 0 || entry->wants_room)
 		interest |= SOCKET_POLL_WRITE;
 	bool idle = state == SOCKET_STATE_WAITING || state == SOCKET_STATE_HALF_READ;
 	if (interest == 0 && idle && entry->kind == SOCKET_KIND_STREAM && !entry->hung_up)

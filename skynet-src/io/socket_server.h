@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -143,6 +144,12 @@ int socket_server_send(struct socket_server *server, struct socket_batch *batch,
 	const struct socket_sendbuffer *buffer);
 int socket_server_send_low(struct socket_server *server, struct socket_batch *batch,
 	const struct socket_sendbuffer *buffer);
+
+/// Writes at once what the system takes of `count` pieces (borrowed, at most 64), nothing while
+/// bytes are queued. Returns how many bytes; when not all, WARNING with 0 follows as soon as it
+/// takes more, or ERROR. -1: the id is dead, closing or broken for writing.
+int64_t socket_server_write(
+	struct socket_server *server, int id, const struct iovec *pieces, int count);
 
 /// Sends what `batch` holds back. The worker calls it at the end of each turn.
 void socket_server_flush_thread(struct socket_server *server, struct socket_batch *batch);

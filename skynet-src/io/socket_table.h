@@ -58,6 +58,7 @@ struct socket_entry {
 	uint8_t policy;
 	size_t warning;  /* last threshold passed, 0: none */
 	int write_error; /* errno that ended writing, not told yet */
+	bool wants_room; /* WARNING 0 is to come when the system takes bytes again */
 
 	/* Connecting: what is left to try. */
 	struct address_list *addresses;

@@ -112,6 +112,11 @@ skynet_mailbox_wait(struct skynet_context *context, uint32_t handle, int session
 }
 
 void
+skynet_mailbox_full(struct skynet_context *context, bool full) {
+	mailbox_set_full(&context->mailbox, full);
+}
+
+void
 skynet_mailbox_limit(
 	struct skynet_context *context, size_t limit, enum skynet_mailbox_policy policy) {
 	mailbox_bound(&context->mailbox, limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit,

@@ -144,6 +144,11 @@ skynet_socket_sendbuffer_lowpriority(
 	return socket_server_send_low(server_of(context), current_batch(), buffer);
 }
 
+int64_t
+skynet_socket_write(struct skynet_context *context, int id, const struct iovec *pieces, int count) {
+	return socket_server_write(server_of(context), id, pieces, count);
+}
+
 int
 skynet_socket_udp(struct skynet_context *context, const char *address, int port) {
 	struct skynet_error error = {0};

@@ -208,6 +208,28 @@ keeps_the_order_of_each_of_several_producers(void **state) {
 	finish(&mailbox);
 }
 
+static void
+a_service_can_say_that_it_is_full(void **state) {
+	(void)state;
+	struct mailbox mailbox;
+	struct mailbox_waiter *waiters;
+	mailbox_init(&mailbox);
+	mailbox_set_full(&mailbox, true);
+	assert_int_equal(push(&mailbox, PTYPE_TEXT, 1, NULL), MAILBOX_CONGESTED);
+	assert_int_equal(push(&mailbox, PTYPE_RESPONSE, 2, NULL), 0);
+	assert_true(mailbox_wait(&mailbox, 7, 9));
+	assert_int_equal(mailbox_take_waiters(&mailbox, &waiters), 0);
+	mailbox_bound(&mailbox, 0, MAILBOX_REJECT);
+	assert_int_equal(push(&mailbox, PTYPE_TEXT, 3, NULL), MAILBOX_FULL);
+	mailbox_set_full(&mailbox, false);
+	assert_int_equal(push(&mailbox, PTYPE_TEXT, 4, NULL), 0);
+	assert_int_equal(mailbox_take_waiters(&mailbox, &waiters), 1);
+	assert_int_equal(waiters[0].session, 9);
+	skynet_free(waiters);
+	assert_false(mailbox_wait(&mailbox, 7, 10));
+	finish(&mailbox);
+}
+
 int
 main(void) {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +239,7 @@ main(void) {
 		cmocka_unit_test(rejects_requests_but_not_answers_at_its_limit),
 		cmocka_unit_test(drops_the_oldest_request_and_never_an_answer),
 		cmocka_unit_test(tells_waiters_when_half_of_the_limit_is_free),
+		cmocka_unit_test(a_service_can_say_that_it_is_full),
 		cmocka_unit_test(keeps_the_order_of_each_of_several_producers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

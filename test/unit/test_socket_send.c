@@ -50,6 +50,22 @@ expect_behind_dots(struct fixture *f, int peer, const char *text) {
 	assert_string_equal(got, text);
 }
 
+/* Reads dots until the socket has told that there is room. */
+static void
+expect_behind_dots_until_room(struct fixture *f, int id, int peer) {
+	static char block[65536];
+	uint64_t deadline = test_now_ms() + DEADLINE_MS;
+	struct recorded *room = NULL;
+	while (room == NULL) {
+		recv(peer, block, sizeof block, MSG_DONTWAIT);
+		poll_once(f, 0);
+		room = take_event(f, SOCKET_EVENT_WARNING, id);
+		assert_true(test_now_ms() < deadline);
+	}
+	assert_int_equal(room->event.ud, 0);
+	recorded_free(room);
+}
+
 static void
 high_priority_overtakes_low(void **state) {
 	struct fixture *f = *state;
@@ -439,6 +455,43 @@ sends_to_sockets_that_come_and_go_are_safe(void **state) {
 	POLL_UNTIL(f, count_descriptors() == f->descriptors);
 }
 
+static void
+what_is_written_without_a_queue_waits_for_room(void **state) {
+	struct fixture *f = *state;
+	static char dots[65536];
+	memset(dots, '.', sizeof dots);
+	int peer, id = make_pair(f, &peer);
+	struct iovec hello[2] = {{(char *)(size_t) "hel", 3}, {(char *)(size_t) "lo", 2}};
+	assert_int_equal(socket_server_write(f->server, id, hello, 2), 5);
+	peer_expect(f, peer, "hello");
+	struct iovec block = {dots, sizeof dots};
+	while (socket_server_write(f->server, id, &block, 1) == (int64_t)sizeof dots)
+		;
+	assert_int_equal(info_of(f, id).wbuffer, 0);
+	poll_once(f, 0);
+	assert_null(take_event(f, SOCKET_EVENT_WARNING, id));
+	expect_behind_dots_until_room(f, id, peer);
+	assert_int_equal(socket_server_write(f->server, id, hello, 2), 5);
+	expect_behind_dots(f, peer, "hello");
+	assert_int_equal(socket_server_write(f->server, id + 1000, hello, 2), -1);
+	close(peer);
+}
+
+static void
+what_is_written_before_a_start_waits_for_it(void **state) {
+	struct fixture *f = *state;
+	int port, listener = start_listener(f, &port);
+	int peer = peer_dial(port);
+	int id = EXPECT(f, ACCEPT, listener, NULL);
+	struct iovec hello = {(char *)(size_t) "hello", 5};
+	assert_int_equal(socket_server_write(f->server, id, &hello, 1), 0);
+	socket_server_start(f->server, f->owner, id);
+	assert_int_equal(EXPECT(f, WARNING, id, NULL), 0);
+	assert_int_equal(socket_server_write(f->server, id, &hello, 1), 5);
+	peer_expect(f, peer, "hello");
+	close(peer);
+}
+
 #define CASE(name)    cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define LIMITED(name) cmocka_unit_test_setup_teardown(name, setup_limited, teardown)
 
@@ -448,6 +501,8 @@ main(void) {
 		CASE(high_priority_overtakes_low),
 		CASE(a_growing_queue_warns_at_each_doubling_and_when_drained),
 		CASE(a_full_queue_rejects),
+		CASE(what_is_written_without_a_queue_waits_for_room),
+		CASE(what_is_written_before_a_start_waits_for_it),
 		CASE(a_client_that_never_reads_is_closed_at_the_limit),
 		LIMITED(the_limit_of_the_config_holds_for_accepted_sockets),
 		LIMITED(a_closed_socket_whose_peer_takes_nothing_is_given_up),
