@@ -105,7 +105,8 @@ on_tick(struct harbor *harbor) {
 		harbor_expire(harbor, &link->queue, expiry.now_ns,
 			"dead_node: there is no link to that node");
 		harbor_link_tick(link, expiry.now_ns);
-		if (link->queue.count > 0 || link->beats || link->state == LINK_HANDSHAKE)
+		bool opening = link->state == LINK_TAKING || link->state == LINK_HANDSHAKE;
+		if (link->queue.count > 0 || link->beats || opening)
 			expiry.waiting = expiry.waiting || link->state != LINK_DOWN;
 	}
 	name_table_each(&harbor->names, expire_name, &expiry);
@@ -276,6 +277,10 @@ on_socket(struct harbor *harbor, const struct skynet_socket_message *message, si
 		if (link != NULL)
 			harbor_link_receive(link, message->buffer, (size_t)message->ud);
 		skynet_free(message->buffer);
+		break;
+	case SKYNET_SOCKET_TYPE_CONNECT:
+		if (link != NULL)
+			harbor_link_taken(link);
 		break;
 	case SKYNET_SOCKET_TYPE_CLOSE:
 		if (link != NULL)

@@ -131,6 +131,7 @@ harbor_link_send(struct harbor_link *link, const struct waiting_message *message
 		write_message(link, message);
 		break;
 	case LINK_WAIT:
+	case LINK_TAKING:
 	case LINK_HANDSHAKE:
 		if (!message_queue_push(&link->queue, message))
 			harbor_refuse(harbor, message, "overloaded: too much waits for that node");
@@ -257,6 +258,8 @@ harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
 		return;
 	}
 	link->fd = fd;
+	link->state = LINK_TAKING;
+	link->dialed = dialed;
 	link->beats = beats;
 	link->congested = false;
 	link->heard_ns = skynet_clock_ns(harbor->context);
@@ -266,13 +269,19 @@ harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
 	skynet_socket_limit(harbor->context, fd, SEND_LIMIT, SKYNET_SOCKET_CLOSE);
 	skynet_socket_keepalive(
 		harbor->context, fd, KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, USER_TIMEOUT_MS);
+	harbor_start_ticking(harbor);
+}
+
+void
+harbor_link_taken(struct harbor_link *link) {
+	if (link->state != LINK_TAKING)
+		return;
+	/* Not before: the answer could still have come to the slave. */
 	write_id(link);
-	if (dialed) {
+	if (link->dialed)
 		link->state = LINK_HANDSHAKE;
-		harbor_start_ticking(harbor);
-	} else {
+	else
 		go_up(link);
-	}
 }
 
 static void
@@ -318,7 +327,7 @@ void
 harbor_link_tick(struct harbor_link *link, uint64_t now_ns) {
 	uint64_t tick_ns = (uint64_t)link->harbor->tick_ms * NANO_PER_MILLI;
 	uint64_t silence_ns = now_ns > link->heard_ns ? now_ns - link->heard_ns : 0;
-	bool must_talk = link->state == LINK_HANDSHAKE || link->beats;
+	bool must_talk = link->state != LINK_UP || link->beats;
 	if (link->fd != NO_SOCKET && must_talk && silence_ns > SILENCE_TICKS * tick_ns)
 		harbor_link_close(link, "the peer is silent");
 	else if (link->state == LINK_UP && link->beats)

@@ -2,6 +2,7 @@
  * of them and calls everything here from its own turn.
  *
  *     WAIT        nothing known yet: messages queue, for a while
+ *     TAKING      the socket still belongs to the slave: messages queue
  *     HANDSHAKE   dialed, own id sent, the peer's id has not come: messages queue
  *     UP          frames are read and written
  *     DOWN        lost: messages are refused until there is a new socket
@@ -21,13 +22,14 @@
 #define HARBOR_SHIFT 24
 #define NO_SOCKET    (-1)
 
-enum link_state { LINK_WAIT, LINK_HANDSHAKE, LINK_UP, LINK_DOWN };
+enum link_state { LINK_WAIT, LINK_TAKING, LINK_HANDSHAKE, LINK_UP, LINK_DOWN };
 
 struct harbor_link {
 	struct harbor *harbor;
 	int id; /* of the peer */
 	int fd; /* socket id, NO_SOCKET */
 	enum link_state state;
+	bool dialed;    /* this end has made the connection */
 	bool beats;     /* the peer answers heartbeats */
 	bool congested; /* too much waits to be sent */
 	uint64_t heard_ns;
@@ -55,6 +57,9 @@ struct harbor_link *harbor_find_link(struct harbor *harbor, int fd);
 /// Gives a socket to a link. `dialed`: this end has made the connection. `beats`: the peer is
 /// known to answer heartbeats. Closes the socket when the link has a working one.
 void harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats);
+
+/// The socket belongs to this service now: what the peer says from here on comes to it.
+void harbor_link_taken(struct harbor_link *link);
 
 /// Closes the socket, fails what waits for answers or for the link, tells the slave.
 void harbor_link_close(struct harbor_link *link, const char *reason);
