@@ -138,10 +138,10 @@ setup:
 	sh 3rd/setup.sh
 
 install: all
-	sh 3rd/install.sh install '$(DESTDIR)$(PREFIX)'
+	sh 3rd/install.sh install '$(PREFIX)' '$(DESTDIR)'
 
 uninstall:
-	sh 3rd/install.sh uninstall '$(DESTDIR)$(PREFIX)'
+	sh 3rd/install.sh uninstall '$(PREFIX)' '$(DESTDIR)'
 
 clean:
 	rm -rf build skynet cservice luaclib
