@@ -83,21 +83,36 @@ check_payload(lua_State *L, int index, size_t *size) {
 	return data;
 }
 
-/// group:publish(source, channel, payload [, size]) -> number of subscribers left
+/// group:publish(source, channel, request, payload [, size])
+/// -> number of subscribers left, whether `request` is answered later, how many were full
 static int
 lpublish(lua_State *L) {
 	struct multicast_group *group = check_group(L);
-	uint32_t source = check_handle(L, 2);
-	lua_Integer channel = luaL_checkinteger(L, 3);
+	struct skynet_multicast_message message = {.source = check_handle(L, 2)};
+	lua_Integer channel = luaL_checkinteger(L, 3), request = luaL_checkinteger(L, 4);
 	luaL_argcheck(L, channel >= 0 && channel <= INT_MAX, 3, "not a channel");
-	size_t size;
-	const char *payload = check_payload(L, 4, &size);
+	luaL_argcheck(L, request >= 0 && request <= INT_MAX, 4, "not a session");
+	message.session = (int)channel;
+	message.request = (int)request;
+	message.payload = check_payload(L, 5, &message.size);
 	struct skynet_context *context = lua_touserdata(L, lua_upvalueindex(1));
-	size_t left = skynet_multicast(context, source, (int)channel,
-		multicast_group_handles(group), group->count, payload, size);
-	multicast_group_shrink(group, left);
-	lua_pushinteger(L, (lua_Integer)left);
-	return 1;
+	struct skynet_multicast_result result =
+		skynet_multicast(context, &message, multicast_group_handles(group), group->count);
+	multicast_group_shrink(group, result.left);
+	lua_pushinteger(L, (lua_Integer)result.left);
+	lua_pushboolean(L, result.held);
+	lua_pushinteger(L, (lua_Integer)result.refused);
+	return 3;
+}
+
+/// usage() -> messages for many services that are alive on this node, their bytes
+static int
+lusage(lua_State *L) {
+	size_t bytes,
+		count = skynet_multicast_usage(lua_touserdata(L, lua_upvalueindex(1)), &bytes);
+	lua_pushinteger(L, (lua_Integer)count);
+	lua_pushinteger(L, (lua_Integer)bytes);
+	return 2;
 }
 
 /// nextid(id) -> the next channel id of the same node
@@ -149,13 +164,15 @@ luaopen_skynet_multicast_core(lua_State *L) {
 		{"group", lgroup},
 		{"nextid", lnextid},
 		{"keep", lkeep},
+		{"usage", lusage},
 		{NULL, NULL},
 	};
 	luaL_checkversion(L);
 	if (lua_getfield(L, LUA_REGISTRYINDEX, CONTEXT_KEY) != LUA_TLIGHTUSERDATA)
 		return luaL_error(L, "Init skynet context first");
 	create_meta(L, lua_touserdata(L, -1));
-	lua_pop(L, 1);
-	luaL_newlib(L, functions);
+	luaL_newlibtable(L, functions);
+	lua_insert(L, -2);
+	luaL_setfuncs(L, functions, 1);
 	return 1;
 }

@@ -3,6 +3,7 @@
 
 local skynet = require "skynet"
 local memory = require "skynet.memory"
+local multicast = require "skynet.multicast.core"
 
 skynet.start(function()
 	memory.dumpinfo()
@@ -17,5 +18,6 @@ skynet.start(function()
 	end
 	print("Total memory:", memory.total())
 	print("Total block:", memory.block())
+	print(("Multicast messages:\t%d\t%d bytes"):format(multicast.usage()))
 	skynet.exit()
 end)

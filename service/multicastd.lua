@@ -125,19 +125,26 @@ local function leave_if_unused(id)
 	end
 end
 
+---Messages that full mailboxes have refused.
+local refused_count = 0
+
 ---@param id integer
 ---@param channel multicastd.channel
 ---@param source integer  who published it
+---@param request integer  session of a request of `source` that may wait for room; 0: none
 ---@param message string|lightuserdata  borrowed
 ---@param size integer?
-local function deliver(id, channel, source, message, size)
-	channel.group:publish(source, id, message, size)
+---@return boolean held  the kernel answers that request
+local function deliver(id, channel, source, request, message, size)
+	local _, held, full = channel.group:publish(source, id, request, message, size)
+	refused_count = refused_count + full
 	if next(channel.nodes) then
 		local payload = type(message) == "string" and message or skynet.tostring(message, size)
 		for _, daemon in pairs(channel.nodes) do
 			skynet.redirect(daemon, source, "multicast", id, payload)
 		end
 	end
+	return held
 end
 
 ---Tell the owner that we have subscribers. Returns nothing, or why that failed.
@@ -237,15 +244,16 @@ function command.USUB(source, id)
 	end
 end
 
----id payload: answered when every subscriber of this node, or the owner, has been sent it.
+---id payload: answered when every subscriber of this node, or the owner, has been sent it, and none
+---of this node is over its limit and asks senders to wait.
 function command.PUB(source, id, payload)
 	if type(payload) ~= "string" then
 		error "PUB needs a payload"
 	end
 	if is_ours(id) then
 		local channel = open_channel(id)
-		if channel then
-			deliver(id, channel, source, payload)
+		if channel and deliver(id, channel, source, (skynet.context()), payload) then
+			return skynet.ignoreret()
 		end
 	else
 		skynet.redirect(owner_of(id), source, "multicast", id, payload)
@@ -309,13 +317,24 @@ skynet.register_protocol {
 	dispatch = function(id, source, message, size)
 		local channel = channels[id]
 		if channel then
-			deliver(id, channel, source, message, size)
+			deliver(id, channel, source, 0, message, size)
 			if not is_ours(id) then
 				leave_if_unused(id)
 			end
 		end
 	end,
 }
+
+---For the debug command INFO.
+skynet.info_func(function()
+	local info = { channels = 0, subscribers = 0, refused = refused_count }
+	for _, channel in pairs(channels) do
+		info.channels = info.channels + 1
+		info.subscribers = info.subscribers + channel.group:count()
+	end
+	info.messages, info.bytes = core.usage()
+	return info
+end)
 
 skynet.start(function()
 	skynet.dispatch("lua", function(_, source, name, id, ...)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "data/shared_payload.h"
 #include "skynet_node.h"
 
 struct env_table;
@@ -43,9 +44,10 @@ struct skynet_node {
 	uint32_t bootstrap;        /* handle of the first service; set before the threads run it */
 	_Atomic(uint32_t) monitor; /* handle told when services exit, 0: none */
 	struct skynet_context
-		*_Atomic harbor_service; /* carries messages to other nodes; one reference */
-	_Atomic(int32_t) service_count;  /* live contexts, without reserved ones */
-	atomic_int state;                /* enum node_state */
+		*_Atomic harbor_service;        /* carries messages to other nodes; one reference */
+	_Atomic(int32_t) service_count;         /* live contexts, without reserved ones */
+	struct shared_payload_account payloads; /* messages for many services that are alive */
+	atomic_int state;                       /* enum node_state */
 	atomic_int exit_code;
 	char reason[256]; /* why it failed; written once, by whoever sets exit_code first */
 

@@ -1,6 +1,7 @@
 /* Birth and death of a node. Parts are created in the order of the fields that need each other and
  * destroyed in reverse. A node ends when its last service is gone; the log service goes last, when
  * it has written everything. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -154,6 +155,7 @@ node_destroy(struct skynet_node *node) {
 		service_drop(harbor);
 	socket_server_close_node(node->runtime->sockets, node);
 	timer_wheel_cancel_owner(node->runtime->timeouts.wheel, node);
+	assert(shared_payload_usage(&node->payloads, NULL) == 0);
 	module_table_destroy(node->modules);
 	handle_table_destroy(node->handles);
 	env_table_destroy(node->settings);

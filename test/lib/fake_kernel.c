@@ -415,11 +415,17 @@ skynet_multicast_accept(struct skynet_context *context) {
 }
 
 /* Nobody is there. */
+struct skynet_multicast_result
+skynet_multicast(struct skynet_context *context, const struct skynet_multicast_message *message,
+	uint32_t *handles, size_t count) {
+	(void)context, (void)message, (void)handles, (void)count;
+	return (struct skynet_multicast_result){0};
+}
+
 size_t
-skynet_multicast(struct skynet_context *context, uint32_t source, int session, uint32_t *handles,
-	size_t count, const void *payload, size_t size) {
-	(void)context, (void)source, (void)session, (void)handles, (void)count, (void)payload;
-	(void)size;
+skynet_multicast_usage(struct skynet_context *context, size_t *bytes) {
+	(void)context;
+	*bytes = 0;
 	return 0;
 }
 

@@ -51,7 +51,8 @@ subscriber_message(struct skynet_context *context, void *ud, int type, int sessi
 	subscriber->session = session;
 	subscriber->source = source;
 	assert_true(size < sizeof subscriber->text);
-	memcpy(subscriber->text, message, size + 1);
+	if (message != NULL)
+		memcpy(subscriber->text, message, size + 1);
 	if (subscriber->keeps)
 		skynet_free((void *)(uintptr_t)message);
 	return subscriber->keeps;
@@ -133,10 +134,28 @@ subscribe(const char *param) {
 	return &fixture->subscribers[index];
 }
 
+static struct skynet_multicast_result
+send_many(size_t count, const char *text, size_t size, int request) {
+	struct skynet_multicast_message message = {.source = 0x02000003,
+		.session = CHANNEL,
+		.payload = text,
+		.size = size,
+		.request = request};
+	if (request != 0)
+		message.source = skynet_context_handle(publisher());
+	return skynet_multicast(publisher(), &message, fixture->handles, count);
+}
+
 static size_t
 publish(const char *text) {
-	return skynet_multicast(publisher(), 0x02000003, CHANNEL, fixture->handles,
-		(size_t)fixture->count - 1, text, strlen(text));
+	return send_many((size_t)fixture->count - 1, text, strlen(text), 0).left;
+}
+
+static size_t
+alive(void) {
+	size_t bytes, count = skynet_multicast_usage(publisher(), &bytes);
+	assert_true(count > 0 || bytes == 0);
+	return count;
 }
 
 static void
@@ -169,7 +188,7 @@ gives_a_copy_to_a_service_that_may_keep_it(void **state) {
 static void
 reaches_nobody(void **state) {
 	(void)state;
-	assert_int_equal(skynet_multicast(publisher(), 0, 1, NULL, 0, "x", 1), 0);
+	assert_int_equal(send_many(0, "x", 1, 0).left, 0);
 	struct subscriber *a = subscribe("share");
 	assert_int_equal(publish(""), 1);
 	run();
@@ -190,7 +209,7 @@ forgets_receivers_that_are_dead(void **state) {
 	assert_int_equal(fixture->handles[1], last);
 	skynet_context_kill(publisher(), first);
 	skynet_context_kill(publisher(), last);
-	assert_int_equal(skynet_multicast(publisher(), 0, 1, fixture->handles, 2, "x", 1), 0);
+	assert_int_equal(send_many(2, "x", 1, 0).left, 0);
 	run();
 }
 
@@ -205,6 +224,7 @@ frees_what_waits_in_the_mailbox_of_a_dead_service(void **state) {
 	assert_int_equal(a->count, 0);
 	assert_int_equal(b->count, 100);
 	assert_int_equal(fixture->subscribers[0].count, 0); /* and is not answered */
+	assert_int_equal(alive(), 0);
 	publish("waiting when the node ends");
 }
 
@@ -219,6 +239,81 @@ frees_what_a_full_mailbox_drops_or_rejects(void **state) {
 	run();
 	assert_in_range(a->count, 1, 4);
 	assert_in_range(b->count, 1, 4);
+	assert_int_equal(alive(), 0);
+}
+
+static void
+counts_the_messages_that_are_alive(void **state) {
+	(void)state;
+	subscribe("share");
+	subscribe("share");
+	size_t bytes;
+	publish("12345");
+	publish("123");
+	assert_int_equal(skynet_multicast_usage(publisher(), &bytes), 2);
+	assert_int_equal(bytes, 8);
+	run();
+	assert_int_equal(skynet_multicast_usage(publisher(), &bytes), 0);
+	assert_int_equal(bytes, 0);
+}
+
+static void
+answers_a_publisher_when_the_fullest_has_room(void **state) {
+	(void)state;
+	struct subscriber *a = subscribe("share"), *b = subscribe("share"), *c = subscribe("share");
+	skynet_mailbox_limit(a->context, 2, SKYNET_MAILBOX_BLOCK);
+	skynet_mailbox_limit(b->context, 4, SKYNET_MAILBOX_BLOCK);
+	skynet_mailbox_limit(c->context, 1, SKYNET_MAILBOX_REJECT);
+	struct skynet_multicast_result result = {0};
+	int sent = 0;
+	while (!result.held && sent < 10)
+		result = send_many(3, "x", 1, 100 + sent++);
+	assert_int_equal(sent, 3);
+	assert_int_equal(result.left, 3);
+	assert_int_equal(result.refused, 1);
+	struct subscriber *first = &fixture->subscribers[0];
+	assert_int_equal(first->count, 0);
+	run();
+	assert_int_equal(a->count, 3);
+	assert_int_equal(b->count, 3);
+	assert_int_equal(c->count, 1);
+	assert_int_equal(first->count, 1);
+	assert_int_equal(first->type, PTYPE_RESPONSE);
+	assert_int_equal(first->session, 102);
+	assert_int_equal(skynet_stat_get(a->context, 0, SKYNET_STAT_BLOCKED), 1);
+}
+
+static void
+answers_a_publisher_when_the_fullest_dies(void **state) {
+	(void)state;
+	struct subscriber *a = subscribe("share");
+	skynet_mailbox_limit(a->context, 1, SKYNET_MAILBOX_BLOCK);
+	assert_false(send_many(1, "x", 1, 7).held);
+	assert_true(send_many(1, "x", 1, 8).held);
+	skynet_context_kill(publisher(), fixture->handles[0]);
+	run();
+	assert_int_equal(fixture->subscribers[0].count, 1);
+	assert_int_equal(fixture->subscribers[0].session, 8);
+	assert_int_equal(alive(), 0);
+}
+
+static void
+refuses_for_a_full_receiver_when_nobody_can_wait(void **state) {
+	(void)state;
+	struct subscriber *a = subscribe("share"), *b = subscribe("share");
+	skynet_mailbox_limit(a->context, 3, SKYNET_MAILBOX_BLOCK);
+	size_t refused = 0;
+	for (int i = 0; i < 10; i++) {
+		struct skynet_multicast_result result = send_many(2, "x", 1, 0);
+		assert_int_equal(result.left, 2);
+		assert_false(result.held);
+		refused += result.refused;
+	}
+	assert_int_equal(refused, 7);
+	assert_int_equal(skynet_stat_get(a->context, 0, SKYNET_STAT_REJECTED), 7);
+	run();
+	assert_int_equal(a->count, 3);
+	assert_int_equal(b->count, 10);
 }
 
 static void
@@ -235,8 +330,7 @@ takes_no_size_for_the_mark_of_a_shared_message(void **state) {
 	run();
 	assert_int_equal(a->count, 1);
 	assert_string_equal(a->text, pointer);
-	assert_int_equal(
-		skynet_multicast(publisher(), 0, 1, fixture->handles, 1, pointer, SIZE_MAX), 1);
+	assert_int_equal(send_many(1, pointer, SIZE_MAX, 0).left, 1);
 	run();
 	assert_int_equal(a->count, 1);
 }
@@ -244,12 +338,15 @@ takes_no_size_for_the_mark_of_a_shared_message(void **state) {
 static void
 frees_a_payload_with_its_last_reference(void **state) {
 	(void)state;
-	char *data = shared_payload_create("bytes", 5, 3);
+	struct shared_payload_account account = {0};
+	char *data = shared_payload_create(&account, "bytes", 5, 3);
 	assert_string_equal(data, "bytes");
 	shared_payload_drop(data, 1);
 	assert_string_equal(data, "bytes");
+	assert_int_equal(shared_payload_usage(&account, NULL), 1);
 	shared_payload_drop(data, 2);
-	data = shared_payload_create(NULL, 0, 1);
+	assert_int_equal(shared_payload_usage(&account, NULL), 0);
+	data = shared_payload_create(&account, NULL, 0, 1);
 	assert_string_equal(data, "");
 	shared_payload_drop(data, 1);
 }
@@ -265,6 +362,10 @@ main(void) {
 		CASE(forgets_receivers_that_are_dead),
 		CASE(frees_what_waits_in_the_mailbox_of_a_dead_service),
 		CASE(frees_what_a_full_mailbox_drops_or_rejects),
+		CASE(counts_the_messages_that_are_alive),
+		CASE(answers_a_publisher_when_the_fullest_has_room),
+		CASE(answers_a_publisher_when_the_fullest_dies),
+		CASE(refuses_for_a_full_receiver_when_nobody_can_wait),
 		CASE(takes_no_size_for_the_mark_of_a_shared_message),
 		cmocka_unit_test(frees_a_payload_with_its_last_reference),
 	};
