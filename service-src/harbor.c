@@ -23,6 +23,7 @@
 #define CONGESTED_KIB     (64 * 1024) /* waiting to be sent: requests are refused */
 #define TICK_DEFAULT_MS   5000
 #define TICK_MAX_MS       3600000
+#define NANO_PER_MILLI    UINT64_C(1000000)
 #define HEARTBEAT_SETTING "harbor_heartbeat"
 
 struct harbor *harbor_create(void);
@@ -73,6 +74,7 @@ harbor_start_ticking(struct harbor *harbor) {
 	if (harbor->ticking)
 		return;
 	harbor->ticking = true;
+	harbor->tick_start_ns = skynet_clock_ns(harbor->context);
 	harbor->tick_session = skynet_context_newsession(harbor->context);
 	skynet_timer_start(harbor->context, harbor->tick_ms, harbor->tick_session);
 }
@@ -99,12 +101,14 @@ expire_name(void *ud, struct name_entry *entry) {
 static void
 on_tick(struct harbor *harbor) {
 	struct expiry expiry = {harbor, skynet_clock_ns(harbor->context), false};
+	uint64_t tick_ns = (uint64_t)harbor->tick_ms * NANO_PER_MILLI;
+	bool slept = expiry.now_ns - harbor->tick_start_ns > 2 * tick_ns;
 	harbor->ticking = false;
 	for (int i = 0; i < HARBOR_COUNT; i++) {
 		struct harbor_link *link = &harbor->links[i];
 		harbor_expire(harbor, &link->queue, expiry.now_ns,
 			"dead_node: there is no link to that node");
-		harbor_link_tick(link, expiry.now_ns);
+		harbor_link_tick(link, expiry.now_ns, slept);
 		bool opening = link->state == LINK_TAKING || link->state == LINK_HANDSHAKE;
 		if (link->queue.count > 0 || link->beats || opening)
 			expiry.waiting = expiry.waiting || link->state != LINK_DOWN;

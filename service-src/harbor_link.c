@@ -324,7 +324,9 @@ harbor_link_close(struct harbor_link *link, const char *reason) {
 }
 
 void
-harbor_link_tick(struct harbor_link *link, uint64_t now_ns) {
+harbor_link_tick(struct harbor_link *link, uint64_t now_ns, bool slept) {
+	if (slept)
+		link->heard_ns = now_ns;
 	uint64_t tick_ns = (uint64_t)link->harbor->tick_ms * NANO_PER_MILLI;
 	uint64_t silence_ns = now_ns > link->heard_ns ? now_ns - link->heard_ns : 0;
 	bool must_talk = link->state != LINK_UP || link->beats;

@@ -44,6 +44,7 @@ struct harbor {
 	int64_t tick_ms; /* heartbeat */
 	bool ticking;    /* a timer is under way */
 	int tick_session;
+	uint64_t tick_start_ns;
 	struct call_table calls;
 	struct name_table names;
 	struct harbor_link links[HARBOR_COUNT];
@@ -70,8 +71,9 @@ void harbor_link_receive(struct harbor_link *link, const char *bytes, size_t siz
 /// Sends to a handle of the peer, or queues. Takes `message->data`.
 void harbor_link_send(struct harbor_link *link, const struct waiting_message *message);
 
-/// A heartbeat, and the end of a link that has been silent for too long.
-void harbor_link_tick(struct harbor_link *link, uint64_t now_ns);
+/// A heartbeat, and the end of a link that has been silent for too long. `slept`: so has this
+/// process, and the silence of the peer says nothing.
+void harbor_link_tick(struct harbor_link *link, uint64_t now_ns, bool slept);
 
 /// Tells the sender that its message was not delivered, and frees it. Takes `message->data`.
 /// Borrows `reason`, see skynet's error kinds.

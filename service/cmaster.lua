@@ -183,18 +183,18 @@ end
 ---End the connections of members of ours that have fallen silent.
 local function watch_members()
 	local interval = control.beat_interval()
-	local function check()
-		skynet.timeout(interval, check)
+	control.every(interval, function(slept)
+		local now = skynet.now()
 		for _, member in pairs(members) do
-			local silence = skynet.now() - member.heard
-			if member.fd and member.incarnation and
-				silence > interval * control.BEATS_MISSED then
+			if slept then
+				member.heard = now
+			elseif member.fd and member.incarnation and
+				now - member.heard > interval * control.BEATS_MISSED then
 				skynet.error(("harbor %d is silent"):format(member.id))
 				socket.shutdown(member.fd)
 			end
 		end
-	end
-	skynet.timeout(interval, check)
+	end)
 end
 
 skynet.start(function()

@@ -14,6 +14,8 @@ local DIAL_CS <const> = 500
 local BACKOFF_MIN_CS <const> = 10
 local BACKOFF_MAX_CS <const> = 500
 local FOREIGN_DIALS <const> = 5
+---So many, however long one has taken: this process may have been asleep.
+local DIALS_MIN <const> = 3
 local INCARNATION_MAX <const> = 0x7fffffffffff
 
 ---@class cslave.peer
@@ -374,22 +376,20 @@ end
 
 local function watch_master()
 	local interval = control.beat_interval()
-	local function check()
+	control.every(interval, function(slept)
 		if stopping then
+			return false
+		elseif not (master.fd and master.ours) then
 			return
-		end
-		skynet.timeout(interval, check)
-		if not (master.fd and master.ours) then
-			return
-		end
-		if skynet.now() - master.heard > interval * control.BEATS_MISSED then
+		elseif slept then
+			master.heard = skynet.now()
+		elseif skynet.now() - master.heard > interval * control.BEATS_MISSED then
 			log "the master is silent"
 			socket.shutdown(master.fd)
-		else
-			tell_master "P"
+			return
 		end
-	end
-	skynet.timeout(interval, check)
+		tell_master "P"
+	end)
 end
 
 -- ---- from services of this node ----
@@ -537,7 +537,7 @@ local function reach_master(address)
 		local fd, err = connect_master(address)
 		if fd then
 			return fd
-		elseif skynet.now() >= deadline then
+		elseif skynet.now() >= deadline and step >= DIALS_MIN then
 			error(("cannot connect to the master at '%s': %s"):format(address, err), 0)
 		end
 		skynet.sleep(backoff(step))

@@ -88,6 +88,23 @@ function control.beat_interval()
 	return (seconds and seconds > 0 and seconds or BEAT_DEFAULT_S) * 100
 end
 
+---Call `check` each `interval`, until it returns false. It gets whether this process has itself
+---been asleep, so that the silence of others says nothing about them.
+---@param interval integer  centiseconds
+---@param check fun(slept: boolean): boolean?
+function control.every(interval, check)
+	local last = skynet.now()
+	local function tick()
+		local now = skynet.now()
+		local slept = now - last > interval * 2
+		last = now
+		if check(slept) ~= false then
+			skynet.timeout(interval, tick)
+		end
+	end
+	skynet.timeout(interval, tick)
+end
+
 ---The extension table of a message, or nil when the sender is a node of the reference.
 ---@param value any
 ---@return table?

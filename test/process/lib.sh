@@ -86,10 +86,17 @@ contains() {
 	grep -qF -- "$2" "$1"
 }
 
-# free_port: prints a TCP port of 127.0.0.1 that nobody uses now.
+# free_port: prints a TCP port of 127.0.0.1 that nobody uses now, and that the system does not pick for
+# the near end of a connection.
 free_port() {
-	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1",
-		LocalPort => 0, Listen => 1, ReuseAddr => 1)->sockport'
+	# shellcheck disable=SC2016
+	perl -MIO::Socket::INET -e 'for (1 .. 1000) {
+		my $port = 10000 + int rand 20000;
+		my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $port,
+			Listen => 1, ReuseAddr => 1) or next;
+		print $port;
+		exit;
+	}'
 }
 
 # hold_port: keeps a port busy until the test ends; sets $held_port.

@@ -32,6 +32,20 @@ like "it_says_that_the_id_is_taken" "$err" "*harbor id 2 is taken*"
 is "it_says_so_in_one_line" "$(lines "$err")" 1
 is "the_owner_of_the_id_lives_on" "$(ask 3 'skynet.call("NODE2", "lua", "echo", "x")')" x
 
+# ---- a machine that stands still: all sleep for longer than silence may last ----
+for id in 1 2 3; do
+	kill -STOP "$(cat "$TEST_TMP/n$id.pid")"
+done
+sleep 5
+for id in 1 2 3; do
+	kill -CONT "$(cat "$TEST_TMP/n$id.pid")"
+done
+for id in 1 2 3; do
+	ask $id '(function() skynet.sleep(150) end)()' >/dev/null
+done
+is "nobody_is_called_silent_by_who_slept_as_long" \
+	"$(cat "$TEST_TMP"/n[123].out | grep -cE 'silent|lost|has left')" 0
+
 # ---- death ----
 ask 1 'later("call", harbor.queryname "NODE2", "never")' >/dev/null
 ask 1 'skynet.fork(function() harbor.link(2) done.link = "broken" end)' >/dev/null
