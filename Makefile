@@ -85,7 +85,8 @@ all: skynet $(MODULES)
 skynet: $(OBJ)/skynet-main.o $(OBJ)/libskynet.a build/linked
 	@$(call say,LINK,$@)
 	$(Q)$(CC) $(SKYNET_LDFLAGS) $(LDFLAGS) -o $@ $< $(call SKYNET_WHOLE,$(OBJ)/libskynet.a) \
-		$(SKYNET_EXPORT_ALL) $(LUA_LIBS_WHOLE) $(SKYNET_NEEDED) $(JEMALLOC_LIBS) $(SKYNET_LIBS)
+		$(SKYNET_EXPORT_ALL) $(LUA_LIBS_WHOLE) $(OPENSSL_LIBS) $(SKYNET_NEEDED) \
+		$(JEMALLOC_LIBS) $(SKYNET_LIBS)
 
 $(OBJ)/libskynet.a: $(call objects,$(KERNEL_SRC))
 $(OBJ)/libservice.a: $(call objects,$(SERVICE_SRC))

@@ -1,8 +1,10 @@
-# Finds OpenSSL's libcrypto and libssl, which are optional: without them the modules that need them
-# report "not supported". Gives OPENSSL_CFLAGS and OPENSSL_LIBS.
+# Finds OpenSSL: connections between nodes authenticate with it, services hash with it. Gives
+# OPENSSL_CFLAGS and OPENSSL_LIBS.
 ifndef SKYNET_BARE
 OPENSSL_LIBS := $(shell pkg-config --libs 'openssl >= 1.1.1' 2>/dev/null)
-ifneq ($(OPENSSL_LIBS),)
-OPENSSL_CFLAGS := -DSKYNET_HAVE_OPENSSL $(shell pkg-config --cflags openssl)
+ifeq ($(OPENSSL_LIBS),)
+$(error OpenSSL (1.1.1 or later) not found through pkg-config. Run 'sh 3rd/setup.sh', or install libssl-dev \
+	(Debian), openssl-devel (Fedora), openssl (Arch), openssl-dev (Alpine) or openssl@3 (Homebrew))
 endif
+OPENSSL_CFLAGS := $(shell pkg-config --cflags openssl)
 endif

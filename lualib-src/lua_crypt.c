@@ -1,17 +1,14 @@
-/* skynet.crypt: what the login protocol and web libraries need. SHA-1 and DES come from OpenSSL;
- * built without it they raise "not supported". Runs on the thread of its service.
+/* skynet.crypt: what the login protocol and web libraries need. SHA-1 and DES come from OpenSSL.
+ * Runs on the thread of its service.
  */
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/random.h>
-
-#ifdef SKYNET_HAVE_OPENSSL
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#endif
 
 #include "crypt_text.h"
 #include "login_hash.h"
@@ -215,8 +212,6 @@ lxor_str(lua_State *L) {
 
 /* ---- OpenSSL ---- */
 
-#ifdef SKYNET_HAVE_OPENSSL
-
 static int
 lsha1(lua_State *L) {
 	size_t size;
@@ -346,20 +341,6 @@ ldesdecode(lua_State *L) {
 	luaL_pushresultsize(&out, (size_t)left);
 	return 1;
 }
-
-#else
-
-static int
-not_supported(lua_State *L) {
-	return luaL_error(L, "not supported: built without OpenSSL");
-}
-
-#define lsha1      not_supported
-#define lhmac_sha1 not_supported
-#define ldesencode not_supported
-#define ldesdecode not_supported
-
-#endif
 
 SKYNET_API int luaopen_skynet_crypt(lua_State *L);
 
