@@ -1,5 +1,6 @@
 --- Services that do what a test tells them, and the log of the node.
 local skynet = require "skynet"
+local tap = require "tap"
 
 local subject = {}
 
@@ -53,6 +54,16 @@ end
 ---@return boolean
 function subject.logged(pattern)
 	return subject.log():find(pattern) ~= nil
+end
+
+--- Check that the log comes to contain a match of `pattern`; its service writes when it can.
+---@param pattern string
+---@param name string
+---@async
+function subject.logs(pattern, name)
+	tap.eventually(function()
+		return subject.logged(pattern)
+	end, name)
 end
 
 return subject

@@ -38,7 +38,7 @@ tap.run(function()
 	tap.is(ask("SUPPORT", "text"), false, "and those without")
 	tap.is(select("#", ask "PING"), 0, "PING is answered empty")
 	tap.is(ask("TRACELOG", "lua", true), nil, "TRACELOG switches")
-	tap.ok(subject.logged "Turn trace log true for lua", "and logs it")
+	subject.logs("Turn trace log true for lua", "and logs it")
 	ok = pcall(ask, "NONESUCH")
 	tap.is(ok, false, "an unknown command is an error")
 	subject.eval(peer, [[

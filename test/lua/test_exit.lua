@@ -156,7 +156,7 @@ end
 local function test_init()
 	fails_with("remote", "an error in the start function fails newservice", skynet.newservice,
 		"puppet", "fail")
-	tap.ok(subject.logged "init service failed: .*told to fail\nstack traceback",
+	subject.logs("init service failed: .*told to fail\nstack traceback",
 		"and is logged with its stack")
 	tap.is(skynet.newservice("puppet", "exit"), nil, "exit in the start function returns no address")
 end

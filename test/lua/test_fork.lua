@@ -89,7 +89,7 @@ local function test_wakeup_and_failure()
 	end)
 	skynet.yield()
 	skynet.term(peer)
-	skynet.sleep(1)
+	tap.eventually(function() return #order == 3 end, "all tasks end")
 	tap.is(table.concat(order, ", "), "failed 1, woken, failed 2",
 		"failed calls go on one by one, woken tasks between them")
 end
@@ -105,10 +105,14 @@ local function test_pool()
 	end
 	tap.ok(reused < 20, "coroutines are used again")
 	local before = collectgarbage "count"
-	for _ = 1, 5000 do
-		skynet.fork(function() skynet.sleep(1) end)
+	local left = 5000
+	for _ = 1, left do
+		skynet.fork(function()
+			skynet.sleep(1)
+			left = left - 1
+		end)
 	end
-	skynet.sleep(5)
+	tap.eventually(function() return left == 0 end, "5000 tasks end")
 	for _ = 1, 6 do
 		collectgarbage()
 	end

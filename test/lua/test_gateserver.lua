@@ -4,6 +4,7 @@ local socket = require "skynet.socket"
 local tap = require "tap"
 
 local LOCAL <const> = "127.0.0.1"
+local READ_DEADLINE_CS <const> = 3000
 
 local function frame(text)
 	return string.pack(">s2", text)
@@ -33,6 +34,17 @@ local function await_events(gate, count, name)
 		return #events >= count
 	end, name)
 	return table.concat(events, "|")
+end
+
+-- How many bytes the gate has read from its clients, of those that are connected.
+local function bytes_read(gate)
+	local count = 0
+	for _, row in ipairs(socket.netstat()) do
+		if row.address == gate then
+			count = count + (row.read or 0)
+		end
+	end
+	return count
 end
 
 -- Each: pieces as they are written, events that follow.
@@ -66,11 +78,21 @@ local function test_streams()
 		end
 		expected[#expected + 1] = "disconnect"
 		local client = socket.open(LOCAL, port)
-		for i, piece in ipairs(stream[1]) do
+		-- one by one: each is to be read by itself
+		local written, read = 0, 0
+		for _, piece in ipairs(stream[1]) do
 			socket.write(client, piece)
-			if i < #stream[1] then
+			written = written + #piece
+			for _ = 1, READ_DEADLINE_CS do
+				read = bytes_read(gate)
+				if read >= written then
+					break
+				end
 				skynet.sleep(1)
 			end
+		end
+		if read ~= written then
+			tap.fail("every piece is read", read .. " of " .. written .. " bytes")
 		end
 		socket.close(client)
 		local name = string.format("%d pieces, %d frames", #stream[1], #stream[2])
@@ -215,8 +237,15 @@ local function test_gate_service()
 	tap.eventually(function() return #skynet.call(agent, "lua") == 1 end, "frames go to the agent")
 	skynet.call(gate, "lua", "pause", fd)
 	socket.write(client, frame "paused")
-	skynet.sleep(2)
+	-- what comes behind it on another connection is read
+	local other = socket.open(LOCAL, port)
+	local marker = await_watched("open").fd
+	skynet.call(gate, "lua", "accept", marker)
+	socket.write(other, frame "marker")
+	tap.is(await_watched("data")[1], "marker", "another client is read")
 	tap.is(#skynet.call(agent, "lua"), 1, "a paused client is not read")
+	socket.close(other)
+	tap.is(await_watched("close").fd, marker, "the other client leaves")
 	skynet.call(gate, "lua", "play", fd)
 	tap.eventually(function() return #skynet.call(agent, "lua") == 2 end, "play goes on")
 	local frames = skynet.call(agent, "lua")

@@ -3,6 +3,8 @@ local skynet = require "skynet"
 require "skynet.manager"
 local tap = require "tap"
 
+local LATEST <const> = 3000
+
 local function launcher(...)
 	return skynet.call(".launcher", "lua", ...)
 end
@@ -130,13 +132,13 @@ end
 local function statistics()
 	local address = skynet.newservice "puppet"
 	local text = skynet.address(address)
-	local stat = launcher("STAT", 300)
+	local stat = launcher("STAT", LATEST)
 	for _, key in ipairs { "task", "mqlen", "cpu", "message" } do
 		tap.is(type(stat[text][key]), "number", "STAT has " .. key)
 	end
 	tap.is(stat[":00000001"], nil, "STAT leaves out what was not launched here")
-	tap.like(launcher("MEM", 300)[text], "^%d+%.%d%d Kb %(snlua puppet%)$", "MEM has size and name")
-	tap.like(launcher("GC", 300)[text], "^%d+%.%d%d Kb %(snlua puppet%)$", "GC has size and name")
+	tap.like(launcher("MEM", LATEST)[text], "^%d+%.%d%d Kb %(snlua puppet%)$", "MEM has size and name")
+	tap.like(launcher("GC", LATEST)[text], "^%d+%.%d%d Kb %(snlua puppet%)$", "GC has size and name")
 	-- busy for longer than anybody waits
 	local busy = skynet.newservice "busy"
 	skynet.send(busy, "lua", "spin", 50)
@@ -146,7 +148,7 @@ local function statistics()
 	-- killed behind the back of the launcher
 	local core = require "skynet.core"
 	core.command("KILL", text)
-	launcher("STAT", 300)
+	launcher("STAT", LATEST)
 	tap.is(listed(address), nil, "STAT finds and forgets a service that was killed by the kernel")
 	skynet.kill(busy)
 end

@@ -5,21 +5,27 @@ local tap = require "tap"
 
 local LIMIT <const> = 5
 
---- A service that is busy in one message until `release` is called, with a bounded mailbox.
+--- A service with a bounded mailbox.
 local function busy(policy)
 	local peer = subject.new()
 	subject.eval(peer, ("skynet.mailbox_limit(%d, '%s') return 1"):format(LIMIT, policy))
 	return peer
 end
 
---- Keeps the service in one message for a while; returns when it is in it.
+--- Keeps the service in one message; returns when it is in it. Gives what ends the message.
+local occupied = 0
 local function occupy(peer)
-	subject.call(peer, "skynet.ret() local t = skynet.hpc() while skynet.hpc() - t < 300000000 do end")
+	occupied = occupied + 1
+	local key = "test_release_" .. occupied
+	subject.call(peer, "skynet.ret() repeat until skynet.getenv(select(3, ...))", key)
+	return function()
+		skynet.setenv(key, "now")
+	end
 end
 
 local function test_reject()
 	local peer = busy "reject"
-	occupy(peer)
+	local release = occupy(peer)
 	local rejected
 	for _ = 1, 1000 do
 		local result = subject.send(peer, "state.count = (state.count or 0) + 1")
@@ -33,6 +39,7 @@ local function test_reject()
 	tap.ok(not ok, "a call to it raises")
 	tap.like(err, "call failed: overloaded :%x+", "overloaded")
 	tap.is(skynet.error_kind(err), "overloaded", "which is its kind")
+	release()
 	tap.eventually(function()
 		return (pcall(subject.eval, peer, "return 1"))
 	end, "there is room again when it has caught up")
@@ -42,7 +49,7 @@ end
 
 local function test_block()
 	local peer = busy "block"
-	occupy(peer)
+	local release = occupy(peer)
 	local sent, done = 0, false
 	skynet.fork(function()
 		for _ = 1, 50 do
@@ -53,6 +60,7 @@ local function test_block()
 	end)
 	skynet.yield()
 	tap.ok(sent < 50, "a full mailbox makes the sender wait")
+	release()
 	tap.eventually(function() return done end, "until there is room")
 	tap.is(subject.eval(peer, "return state.count"), 50, "nothing is lost")
 	tap.ok(subject.eval(peer, "return skynet.stat 'blocked'") > 0, "waits are counted")
@@ -60,12 +68,13 @@ end
 
 local function test_drop()
 	local peer = busy "drop"
-	occupy(peer)
+	local release = occupy(peer)
 	for i = 1, 50 do
 		subject.send(peer, ("state.first = state.first or %d state.last = %d"):format(i, i))
 	end
+	release()
 	tap.is(subject.eval(peer, "return state.last"), 50, "a mailbox that drops takes new messages")
-	occupy(peer)
+	release = occupy(peer)
 	local kinds, count = {}, 0
 	for i = 1, LIMIT + 3 do
 		skynet.fork(function()
@@ -74,6 +83,8 @@ local function test_drop()
 			count = count + 1
 		end)
 	end
+	skynet.yield()
+	release()
 	tap.eventually(function() return count == LIMIT + 3 end, "every request is answered")
 	tap.is(table.concat(kinds, " "), "overloaded overloaded overloaded"
 		.. string.rep(" answered", LIMIT), "those that are dropped with an error")

@@ -4,18 +4,34 @@ local subject = require "subject"
 local tap = require "tap"
 
 local DEAD <const> = 0xfffff0
+-- long enough for an answer that comes at once, short enough to wait for
+local MIXED_CS <const> = 300
 local SLEEP <const> = [[
 	local skynet = require "skynet"
 	local _, _, delay, value = ...
 	skynet.sleep(delay)
 	skynet.retpack(value)]]
 
+-- Answers "waits" when the request "lets" of the same name comes.
+local WAITS <const> = [[
+	local skynet = require "skynet"
+	local _, _, name = ...
+	state[name] = skynet.response()]]
+local LETS <const> = [[state[(select(3, ...))](true, (select(3, ...)))]]
+
 local function test_order(peer)
 	local got = {}
-	local slow = { peer, "lua", SLEEP, 6, "slow", extra = "kept" }
-	local fast = { peer, "lua", SLEEP, 1, "fast" }
-	for req, resp in skynet.request { peer, "lua", SLEEP, 3, "middle" } (slow)(fast):select() do
+	local order = { "fast", "middle", "slow" }
+	local slow = { peer, "lua", WAITS, "slow", extra = "kept" }
+	local fast = { peer, "lua", WAITS, "fast" }
+	skynet.fork(function()
+		skynet.send(peer, "lua", LETS, order[1])
+	end)
+	for req, resp in skynet.request { peer, "lua", WAITS, "middle" } (slow)(fast):select() do
 		got[#got + 1] = resp[1]
+		if order[#got + 1] then
+			skynet.send(peer, "lua", LETS, order[#got + 1])
+		end
 		if req == slow then
 			tap.is(req.extra, "kept", "the request is the table that was given")
 		end
@@ -38,7 +54,7 @@ local function test_failures(peer)
 	local one, two = { DEAD, "lua", 1 }, { DEAD + 1, "lua", 2 }
 	local broken = { peer, "lua", "error 'broken'" }
 	local good = { peer, "lua", "require 'skynet'.retpack(true)" }
-	for req, resp in skynet.request(one)(broken)(two)(good):select(1000) do
+	for req, resp in skynet.request(one)(broken)(two)(good):select(3000) do
 		results[#results + 1] = { req, resp }
 	end
 	tap.is(#results, 4, "every request has an answer")
@@ -49,14 +65,22 @@ local function test_failures(peer)
 end
 
 local function test_timeout(peer)
-	local request = skynet.request { peer, "lua", SLEEP, 5, "late" } { peer, "lua", SLEEP, 0, "soon" }
+	local request = skynet.request { peer, "lua", WAITS, "late" }
+	for _ in request:select(2) do
+		tap.fail "nothing is answered"
+	end
+	tap.is(request.timeout, true, "the loop ends when the time is over, and says so")
+	skynet.send(peer, "lua", LETS, "late")
+	tap.is(subject.eval(peer, "return 1"), 1, "the answer is sent after all")
+	local mixed = skynet.request { peer, "lua", WAITS, "never" } { peer, "lua", SLEEP, 0, "soon" }
 	local got = {}
-	for _, resp in request:select(2) do
+	for _, resp in mixed:select(MIXED_CS) do
 		got[#got + 1] = resp[1]
 	end
-	tap.is(table.concat(got, " "), "soon", "the loop ends when the time is over")
-	tap.is(request.timeout, true, "and says so")
-	skynet.sleep(6)
+	tap.is(table.concat(got, " "), "soon", "what was in time is given")
+	tap.is(mixed.timeout, true, "what was not ends the loop")
+	skynet.send(peer, "lua", LETS, "never")
+	tap.is(subject.eval(peer, "return 1"), 1, "another late answer is sent")
 	tap.ok(not subject.logged "Unknown session", "late answers are dropped")
 	tap.raises(function() request:select() end, "once", "a request is used once")
 	tap.raises(function() request:add {} end, "assertion failed", "nothing is added behind")
@@ -70,14 +94,14 @@ end
 
 local function test_break(peer)
 	local answers = 0
-	for _ in skynet.request { peer, "lua", SLEEP, 0 } { peer, "lua", SLEEP, 3 }:select(100) do
+	for _ in skynet.request { peer, "lua", SLEEP, 0 } { peer, "lua", SLEEP, 3 }:select(3000) do
 		answers = answers + 1
 		if answers == 1 then
 			break
 		end
 	end
 	pcall(function()
-		for _ in skynet.request { peer, "lua", SLEEP, 0 } { peer, "lua", SLEEP, 3 }:select(100) do
+		for _ in skynet.request { peer, "lua", SLEEP, 0 } { peer, "lua", SLEEP, 3 }:select(3000) do
 			error "leave"
 		end
 	end)

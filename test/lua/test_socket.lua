@@ -270,6 +270,16 @@ local function test_limit()
 	close(client, server)
 end
 
+-- Whether the node reads from the socket at the moment.
+local function is_read(id)
+	for _, row in ipairs(socket.netstat()) do
+		if row.id == id then
+			return row.reading
+		end
+	end
+	return false
+end
+
 local function test_pause()
 	local client, server = pair()
 	socket.pause(server)
@@ -278,7 +288,7 @@ local function test_pause()
 	local size = 8 << 20
 	local text = ("p"):rep(size)
 	socket.write(client, text)
-	skynet.sleep(5)
+	tap.eventually(function() return not is_read(server) end, "an unread stream is paused")
 	local got = 0
 	while got < size do
 		got = got + #socket.read(server)

@@ -2,6 +2,7 @@
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local socketchannel = require "skynet.socketchannel"
+local subject = require "subject"
 local tap = require "tap"
 
 local LOCAL <const> = "127.0.0.1"
@@ -208,14 +209,19 @@ local function test_connect_failures()
 	is_socket_error(one, "of two requests the first fails")
 	is_socket_error(two, "and the second")
 	local for_ever = later(channel.connect, channel)
-	skynet.sleep(5)
+	local failure = ("socket: connect to %s:%d failed"):format(LOCAL, port)
+	subject.logs(failure, "a failed attempt is logged")
 	local listener = listen(port)
 	tap.ok(await(for_ever, "connect tries again until it works"), "without an error")
 	tap.is(channel:request("echo up\n", line), "up", "then requests work")
 	channel:close()
 	socket.close(listener)
+	local _, before = subject.log():gsub(failure, "")
 	for_ever = later(channel.connect, channel)
-	skynet.sleep(150)
+	tap.eventually(function()
+		local _, failures = subject.log():gsub(failure, "")
+		return failures >= before + 2
+	end, "connect goes on trying")
 	channel:close()
 	is_socket_error(for_ever, "close ends connecting")
 end

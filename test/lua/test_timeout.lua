@@ -64,7 +64,7 @@ local function test_many()
 end
 
 local function test_call_timeout(peer)
-	tap.is(skynet.call_timeout(500, peer, "lua", "require 'skynet'.retpack(42)"), 42,
+	tap.is(skynet.call_timeout(3000, peer, "lua", "require 'skynet'.retpack(42)"), 42,
 		"call_timeout returns the reply")
 	local start = skynet.now()
 	local ok, err = pcall(skynet.call_timeout, 2, peer, "lua",
@@ -79,7 +79,7 @@ local function test_call_timeout(peer)
 	tap.raises(function() skynet.call_timeout(0, peer, "lua", "") end, "must be positive",
 		"a deadline must lie in the future")
 	local gone = subject.new()
-	ok, err = pcall(skynet.call_timeout, 1000, gone, "lua", "require 'skynet'.exit()")
+	ok, err = pcall(skynet.call_timeout, 3000, gone, "lua", "require 'skynet'.exit()")
 	tap.ok(not ok and skynet.error_kind(err) == "dead_service", "a death comes before the deadline")
 	tap.is(skynet.task(), 0, "nothing waits any more")
 end
