@@ -55,7 +55,8 @@ struct skynet_config {
 	int mailbox_policy;          /* enum skynet_mailbox_policy */
 	int stall_timeout_ms;        /* 5000: report a callback that takes longer */
 	int stall_interrupt_ms;      /* 0: never interrupt it */
-	int64_t socket_buffer_limit; /* bytes queued per socket, 0: none */
+	int64_t socket_buffer_limit; /* 268435456: bytes queued per socket, 0: none */
+	int socket_buffer_policy;    /* enum skynet_socket_policy, 1: close */
 	/* For embedders; borrowed until skynet_node_create returns. */
 	const struct skynet_builtin *builtins;
 	int builtin_count;

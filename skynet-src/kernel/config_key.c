@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "skynet_node.h"
+#include "skynet_socket.h"
 
 #define THREAD_MAX   1024
 #define DAY_MS       (24 * 3600 * 1000)
@@ -167,8 +168,13 @@ static const struct config_key KEYS[] = {
 		.type = CONFIG_INTEGER,
 		.min = 0,
 		.max = INT64_MAX,
-		.fallback = "0",
+		.fallback = "268435456",
 		.meaning = "bytes that may wait to be sent on one socket; 0: any number"},
+	{.name = "socket_buffer_policy",
+		.type = CONFIG_CHOICE,
+		.choices = "reject|close",
+		.fallback = "close",
+		.meaning = "at socket_buffer_limit: the send fails, or the connection is closed"},
 	{.name = "console_password",
 		.type = CONFIG_NONEMPTY,
 		.secret = true,
@@ -178,6 +184,8 @@ static const struct config_key KEYS[] = {
 
 static_assert(SKYNET_MAILBOX_BLOCK == 0 && SKYNET_MAILBOX_REJECT == 1 && SKYNET_MAILBOX_DROP == 2,
 	"the words of mailbox_policy stand in the order of the enum");
+static_assert(SKYNET_SOCKET_REJECT == 0 && SKYNET_SOCKET_CLOSE == 1,
+	"the words of socket_buffer_policy stand in the order of the enum");
 
 #define KEY_COUNT (sizeof KEYS / sizeof KEYS[0])
 
@@ -345,6 +353,8 @@ store_number(struct skynet_config *config, const char *name, int64_t value) {
 		config->stall_interrupt_ms = (int)value;
 	else if (strcmp(name, "socket_buffer_limit") == 0)
 		config->socket_buffer_limit = value;
+	else if (strcmp(name, "socket_buffer_policy") == 0)
+		config->socket_buffer_policy = (int)value;
 }
 
 int

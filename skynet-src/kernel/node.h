@@ -35,6 +35,7 @@ struct skynet_node {
 	uint32_t mailbox_limit; /* of every service unless it sets its own; 0: none */
 	int mailbox_policy;
 	int64_t socket_buffer_limit; /* bytes queued per socket; 0: none */
+	int socket_buffer_policy;    /* enum skynet_socket_policy */
 	uint64_t stall_interrupt_ns; /* 0: never */
 	uint64_t shutdown_timeout_ns;
 	struct env_table *settings;

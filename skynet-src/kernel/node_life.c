@@ -44,6 +44,7 @@ create_parts(struct skynet_runtime *runtime, const struct skynet_config *config)
 	node->mailbox_limit = config->mailbox_limit > 0 ? (uint32_t)config->mailbox_limit : 0;
 	node->mailbox_policy = config->mailbox_policy;
 	node->socket_buffer_limit = config->socket_buffer_limit;
+	node->socket_buffer_policy = config->socket_buffer_policy;
 	node->stall_interrupt_ns = (uint64_t)config->stall_interrupt_ms * 1000000;
 	node->shutdown_timeout_ns = (uint64_t)config->shutdown_timeout_ms * 1000000;
 	node->settings = env_table_create();

@@ -71,14 +71,20 @@ current_batch(void) {
 	return current.worker != NULL ? &current.worker->batch : NULL;
 }
 
-/* What the node's config says about each of its sockets. */
+/* The limit of the node's config holds for each of its sockets. */
 static int
-configured(struct skynet_context *context, int id) {
+limited(struct skynet_context *context, int id, enum skynet_socket_policy policy) {
 	struct skynet_node *node = service_node(context);
 	if (id > 0 && node->socket_buffer_limit > 0)
-		socket_server_limit(
-			node_sockets(node), id, node->socket_buffer_limit, SOCKET_LIMIT_REJECT);
+		skynet_socket_limit(context, id, node->socket_buffer_limit, policy);
 	return id;
+}
+
+/* A stream, or what accepts them: with a piece missing the rest would be garbage to the peer. */
+static int
+configured(struct skynet_context *context, int id) {
+	return limited(context, id,
+		(enum skynet_socket_policy)service_node(context)->socket_buffer_policy);
 }
 
 /* A failure that the caller learns only as -1 is explained in the log. */
@@ -86,7 +92,13 @@ static int
 reported(struct skynet_context *context, int id, const struct skynet_error *error) {
 	if (id < 0)
 		skynet_error(context, "socket-server error: %s", error->text);
-	return configured(context, id);
+	return id;
+}
+
+/* Datagrams may get lost anyway: too many never end their socket. */
+static int
+reported_udp(struct skynet_context *context, int id, const struct skynet_error *error) {
+	return limited(context, reported(context, id, error), SKYNET_SOCKET_REJECT);
 }
 
 int
@@ -94,7 +106,7 @@ skynet_socket_listen(struct skynet_context *context, const char *host, int port,
 	struct skynet_error error = {0};
 	int id = socket_server_listen(
 		server_of(context), owner_of(context), host, port, backlog, &error);
-	return reported(context, id, &error);
+	return configured(context, reported(context, id, &error));
 }
 
 int
@@ -153,7 +165,7 @@ int
 skynet_socket_udp(struct skynet_context *context, const char *address, int port) {
 	struct skynet_error error = {0};
 	int id = socket_server_udp(server_of(context), owner_of(context), address, port, &error);
-	return reported(context, id, &error);
+	return reported_udp(context, id, &error);
 }
 
 int
@@ -161,7 +173,7 @@ skynet_socket_udp_dial(struct skynet_context *context, const char *address, int 
 	struct skynet_error error = {0};
 	int id = socket_server_udp_dial(
 		server_of(context), owner_of(context), address, port, &error);
-	return reported(context, id, &error);
+	return reported_udp(context, id, &error);
 }
 
 int
@@ -169,7 +181,7 @@ skynet_socket_udp_listen(struct skynet_context *context, const char *address, in
 	struct skynet_error error = {0};
 	int id = socket_server_udp_listen(
 		server_of(context), owner_of(context), address, port, &error);
-	return reported(context, id, &error);
+	return reported_udp(context, id, &error);
 }
 
 int

@@ -17,6 +17,7 @@
 #include "kernel/config_key.h"
 #include "kernel/config_setting.h"
 #include "skynet_node.h"
+#include "skynet_socket.h"
 
 struct fixture {
 	char folder[64];
@@ -169,6 +170,8 @@ writes_defaults_back(void **state) {
 	assert_int_equal(fixture->config.stall_interrupt_ms, 0);
 	assert_int_equal(fixture->config.mailbox_limit, 0);
 	assert_int_equal(fixture->config.mailbox_policy, SKYNET_MAILBOX_BLOCK);
+	assert_true(fixture->config.socket_buffer_limit == (int64_t)256 << 20);
+	assert_int_equal(fixture->config.socket_buffer_policy, SKYNET_SOCKET_CLOSE);
 	assert_true(fixture->config.profile);
 	assert_null(fixture->config.daemon);
 	assert_null(fixture->config.logger);
@@ -183,7 +186,8 @@ fills_the_typed_fields(void **state) {
 		"logservice = 'snlua'\nlogpath = 'logs'\ndaemon = './skynet.pid'\n"
 		"cpath = 'a/?.so;b/?.so;'\nbootstrap = 'snlua boot'\nshutdown_timeout = 0.5\n"
 		"mailbox_limit = 1000000\nmailbox_policy = 'drop'\nstall_timeout = 2\n"
-		"stall_interrupt = '30'\nsocket_buffer_limit = 5000000000\n");
+		"stall_interrupt = '30'\nsocket_buffer_limit = 5000000000\n"
+		"socket_buffer_policy = 'reject'\n");
 	const struct skynet_config *config = &fixture->config;
 	assert_int_equal(config->thread, 4);
 	assert_int_equal(config->harbor, 255);
@@ -200,6 +204,7 @@ fills_the_typed_fields(void **state) {
 	assert_int_equal(config->stall_timeout_ms, 2000);
 	assert_int_equal(config->stall_interrupt_ms, 30000);
 	assert_true(config->socket_buffer_limit == 5000000000);
+	assert_int_equal(config->socket_buffer_policy, SKYNET_SOCKET_REJECT);
 }
 
 static void

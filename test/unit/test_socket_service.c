@@ -247,6 +247,27 @@ the_limit_of_the_node_holds(void **state) {
 }
 
 static void
+the_policy_of_the_node_closes_a_connection_whose_peer_never_reads(void **state) {
+	(void)state;
+	kernel->node.socket_buffer_policy = SKYNET_SOCKET_CLOSE;
+	int port, listener = listen_and_start(&port);
+	int peer = peer_dial(port), id = accept_and_start(listener);
+	current.worker = NULL;
+	const int size = 1 << 18;
+	int sent = 0;
+	while (skynet_socket_send(CONTEXT, id, skynet_calloc(1, (size_t)size), size) == 0)
+		assert_true(++sent < 1000);
+	struct skynet_message message = await(SKYNET_SOCKET_TYPE_ERROR, id);
+	const char *text = (const char *)((struct skynet_socket_message *)message.data + 1);
+	size_t length = message_size(&message) - sizeof(struct skynet_socket_message);
+	assert_int_equal(length, strlen("send buffer limit"));
+	assert_memory_equal(text, "send buffer limit", length);
+	free_message(&message);
+	assert_int_equal(skynet_socket_send(CONTEXT, id, skynet_calloc(1, 1), 1), -1);
+	close(peer);
+}
+
+static void
 a_socket_of_a_dead_service_is_closed_after_what_it_has_sent(void **state) {
 	(void)state;
 	int port, listener = listen_and_start(&port);
@@ -323,6 +344,7 @@ main(void) {
 		CASE(datagrams_carry_their_address),
 		CASE(frames_of_a_worker_are_held_back_until_its_turn_ends),
 		CASE(the_limit_of_the_node_holds),
+		CASE(the_policy_of_the_node_closes_a_connection_whose_peer_never_reads),
 		CASE(a_socket_of_a_dead_service_is_closed_after_what_it_has_sent),
 		CASE(failures_are_minus_one_with_a_line_in_the_log),
 		CASE(info_lists_the_sockets_of_the_node),
