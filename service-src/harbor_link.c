@@ -152,10 +152,11 @@ static void
 go_up(struct harbor_link *link) {
 	struct waiting_message message;
 	link->state = LINK_UP;
-	while (message_queue_pop(&link->queue, &message))
-		write_message(link, &message);
+	/* The first frame: by it the peer knows with whom it speaks when it answers. */
 	if (link->beats)
 		write_beat(link, PING);
+	while (message_queue_pop(&link->queue, &message))
+		write_message(link, &message);
 }
 
 /* ---- receiving ---- */
