@@ -6,7 +6,8 @@
  *     S fd id [beat]      a dialed connection to that node; "beat": it answers heartbeats
  *     A fd id             an accepted one, whose id has been read
  *     C id                close the link
- * and hears, as PTYPE_TEXT: "Q name" (a message for an unknown name waits), "D id" (link lost).
+ * and hears, as PTYPE_TEXT: "Q name" (a message for an unknown name waits), "U id" (the link is
+ * up), "D id" (it has no socket any more).
  * All state belongs to the turn of this service.
  */
 #include <errno.h>

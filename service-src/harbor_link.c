@@ -148,10 +148,20 @@ harbor_link_send(struct harbor_link *link, const struct waiting_message *message
 	}
 }
 
+/* Tells the slave what has become of a link. */
+static void
+tell_slave(struct harbor_link *link, char letter) {
+	struct harbor *harbor = link->harbor;
+	char text[REASON_MAX];
+	int size = snprintf(text, sizeof text, "%c %d", letter, link->id);
+	skynet_send(harbor->context, 0, harbor->slave, PTYPE_TEXT, 0, text, (size_t)size);
+}
+
 static void
 go_up(struct harbor_link *link) {
 	struct waiting_message message;
 	link->state = LINK_UP;
+	tell_slave(link, 'U');
 	/* The first frame: by it the peer knows with whom it speaks when it answers. */
 	if (link->beats)
 		write_beat(link, PING);
@@ -319,9 +329,7 @@ harbor_link_close(struct harbor_link *link, const char *reason) {
 	while (message_queue_pop(&link->queue, &message))
 		harbor_refuse(harbor, &message, "dead_node: the node was lost");
 	call_table_lose(&harbor->calls, link->id, fail_call, harbor);
-	char text[REASON_MAX];
-	int size = snprintf(text, sizeof text, "D %d", link->id);
-	skynet_send(harbor->context, 0, harbor->slave, PTYPE_TEXT, 0, text, (size_t)size);
+	tell_slave(link, 'D');
 }
 
 void

@@ -14,6 +14,9 @@ local NAME_MAX <const> = 15
 local HANDLE_MAX <const> = 0xffffffff
 local HARBOR_MAX <const> = 255
 local BEAT_DEFAULT_S <const> = 5
+local BACKOFF_MIN_CS <const> = 10
+local BACKOFF_MAX_CS <const> = 500
+local BACKOFF_STEPS <const> = 10
 
 ---Heartbeats missed before the other end counts as lost.
 control.BEATS_MISSED = 3
@@ -72,6 +75,15 @@ end
 ---@return boolean
 function control.is_handle(handle)
 	return math.type(handle) == "integer" and handle >= 1 and handle <= HANDLE_MAX
+end
+
+---How long to wait before the next attempt after so many failures: longer each time, and never the
+---same for all.
+---@param failures integer
+---@return integer centiseconds
+function control.backoff(failures)
+	local most = math.min(BACKOFF_MIN_CS << math.min(failures, BACKOFF_STEPS), BACKOFF_MAX_CS)
+	return math.random(most // 2, most)
 end
 
 ---The harbor id in a handle.

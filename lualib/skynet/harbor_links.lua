@@ -1,0 +1,276 @@
+---The links of this node to the others of its harbor network: who dials whom, and who waits for a
+---link or for its end. For the service cslave.
+---
+---A peer is `open` while the C service has a socket for it, `up` while frames can be sent, and
+---`linked` from then until the link breaks or the master says that the node is gone. Whoever has
+---been told an address by the master dials; nodes of ours are dialed again when a link breaks.
+---@class skynet.harbor_links
+local links = {}
+
+local skynet = require "skynet"
+local socket = require "skynet.socket"
+local control = require "skynet.harbor_control"
+local transport = require "skynet.harbor_transport"
+
+local DIAL_CS <const> = 500
+local FOREIGN_DIALS <const> = 5
+
+---@class skynet.harbor_links.peer
+---@field id integer
+---@field address string?  where to dial; nil when this end does not
+---@field incarnation integer?
+---@field ours boolean?  it understands our extensions
+---@field open boolean?
+---@field up boolean?
+---@field linked boolean
+---@field dialing boolean?
+---@field renewed boolean?  another process has the id now: dial it when the old link has ended
+---@field breaks function[]  responses owed when the link breaks
+---@field connects function[]  responses owed when the link is made
+
+---@type integer
+local own_id
+---@type table<integer, skynet.harbor_links.peer>
+local peers = {}
+local stopping = false
+---Called when a link comes or goes, or a node leaves, while this one joins.
+---@type fun(left: boolean?)?
+local joining
+
+---@param id integer
+---@return skynet.harbor_links.peer
+local function peer_of(id)
+	local peer = peers[id]
+	if not peer then
+		peer = { id = id, linked = false, breaks = {}, connects = {} }
+		peers[id] = peer
+	end
+	return peer
+end
+
+---@param peer skynet.harbor_links.peer
+---@param linked boolean
+local function set_linked(peer, linked)
+	if linked == peer.linked then
+		return
+	end
+	peer.linked = linked
+	local waiting
+	if linked then
+		waiting, peer.connects = peer.connects, {}
+	else
+		waiting, peer.breaks = peer.breaks, {}
+	end
+	for _, response in ipairs(waiting) do
+		response(true)
+	end
+	if joining then
+		joining()
+	end
+end
+
+---@param peer skynet.harbor_links.peer
+---@param fd integer
+---@param dialed boolean
+local function hand_over(peer, fd, dialed)
+	socket.abandon(fd)
+	peer.open = true
+	transport.open(peer.id, fd, dialed, dialed and peer.ours)
+end
+
+---Dial once. False: there was nobody.
+---@async
+---@param peer skynet.harbor_links.peer
+---@return boolean
+local function dial_once(peer)
+	local address = peer.address
+	local ok, fd, err = pcall(socket.open, address, nil, DIAL_CS)
+	if not ok or not fd then
+		skynet.error(("cannot connect to harbor %d at %s: %s"):format(peer.id, address,
+			ok and err or fd))
+		return false
+	elseif peer.open or peer.address ~= address or stopping then
+		socket.close(fd)
+	else
+		hand_over(peer, fd, true)
+	end
+	return true
+end
+
+---Dial until there is a link, or no more reason to.
+---@async
+---@param peer skynet.harbor_links.peer
+local function dial(peer)
+	if peer.dialing then
+		-- it may sleep, and the address may be new
+		skynet.wakeup(peer)
+		return
+	end
+	peer.dialing = true
+	local failures = 0
+	while peer.address and not peer.open and not stopping do
+		local address = peer.address
+		if dial_once(peer) or peer.address ~= address then
+			failures = 0
+		else
+			failures = failures + 1
+			if not peer.ours and failures >= FOREIGN_DIALS then
+				peer.address = nil
+			else
+				skynet.sleep(control.backoff(failures), peer)
+			end
+		end
+	end
+	peer.dialing = nil
+end
+
+transport.on("U", function(id)
+	local peer = peer_of(math.tointeger(tonumber(id)))
+	peer.up = true
+	set_linked(peer, true)
+end)
+
+transport.on("D", function(id)
+	local peer = peer_of(math.tointeger(tonumber(id)))
+	peer.open, peer.up = nil, nil
+	set_linked(peer, false)
+	if peer.address and (peer.ours or peer.renewed) and not stopping then
+		peer.renewed = nil
+		skynet.fork(function()
+			skynet.sleep(control.backoff(0))
+			dial(peer)
+		end)
+	end
+end)
+
+---Somebody has connected to this node.
+---@async
+---@param fd integer
+---@param from string
+local function accept(fd, from)
+	if not socket.start(fd) then
+		return
+	end
+	socket.timeout(fd, DIAL_CS)
+	local byte = socket.read(fd, 1)
+	local id = byte and byte:byte()
+	local peer = control.is_id(id) and id ~= own_id and peer_of(id)
+	if not peer or peer.open or stopping then
+		if byte then
+			skynet.error(("refused a connection of harbor %d from %s"):format(id, from))
+		end
+		socket.close(fd)
+		return
+	end
+	skynet.error(("harbor %d has connected from %s"):format(id, from))
+	hand_over(peer, fd, false)
+end
+
+---Listen for others. Raises when that fails.
+---@async
+---@param id integer  harbor id of this node
+---@param address string
+---@return integer listener
+function links.listen(id, address)
+	own_id = id
+	return control.listen(address, function(fd, from)
+		skynet.fork(accept, fd, from)
+	end)
+end
+
+---The master says where a node is.
+---@param id integer
+---@param address string
+---@param extension table?  nil: a node of the reference
+function links.announced(id, address, extension)
+	local peer = peer_of(id)
+	local incarnation = extension and extension.incarnation
+	local same = incarnation and
+		(peer.incarnation == nil or peer.incarnation == incarnation)
+	peer.address, peer.incarnation, peer.ours = address, incarnation, extension ~= nil
+	if not peer.open then
+		skynet.fork(dial, peer)
+	elseif same then
+		set_linked(peer, peer.up or false)
+	else
+		-- another process under the old id: the new link follows the end of the old one
+		peer.renewed = true
+		transport.close(id)
+	end
+end
+
+---The master says that a node is gone. Its link may still work, and stays.
+---@param id integer
+function links.gone(id)
+	local peer = peer_of(id)
+	peer.address = nil
+	set_linked(peer, false)
+	if joining then
+		joining(true)
+	end
+end
+
+---Wait until the `count` nodes that have been told to dial this one have done so. Those that leave
+---meanwhile do not count.
+---@async
+---@param count integer
+---@param patience integer  centiseconds
+function links.await_dialers(count, patience)
+	local waiter = {}
+	local function enough()
+		local linked = 0
+		for _, peer in pairs(peers) do
+			linked = linked + (peer.linked and not peer.address and 1 or 0)
+		end
+		return linked >= count
+	end
+	joining = function(left)
+		count = count - (left and 1 or 0)
+		if enough() then
+			skynet.wakeup(waiter)
+		end
+	end
+	if not enough() and skynet.sleep(patience, waiter) ~= "BREAK" then
+		skynet.error(("not all of %d nodes have connected in time"):format(count))
+	end
+	joining = nil
+end
+
+---End all links; nobody is dialed any more.
+function links.close_all()
+	stopping = true
+	for id, peer in pairs(peers) do
+		if peer.open then
+			transport.close(id)
+		end
+	end
+end
+
+---Requests; they raise what their sender has done wrong.
+---@type table<"LINK"|"CONNECT", fun(...)>
+links.command = {}
+
+---id: answers when the link breaks, at once when there is none.
+function links.command.LINK(id)
+	local peer = peers[id]
+	if peer and peer.linked then
+		table.insert(peer.breaks, skynet.response())
+	else
+		skynet.ret()
+	end
+end
+
+---id: answers when there is a link.
+function links.command.CONNECT(id)
+	if not control.is_id(id) or id == own_id then
+		error(("harbor %s cannot be connected"):format(tostring(id)))
+	end
+	local peer = peer_of(id)
+	if peer.linked then
+		skynet.ret()
+	else
+		table.insert(peer.connects, skynet.response())
+	end
+end
+
+return links

@@ -1,0 +1,214 @@
+---The membership of this node in its harbor network: the connection to the master, kept up for as
+---long as the node lives. For the service cslave.
+---@class skynet.harbor_membership
+local membership = {}
+
+local skynet = require "skynet"
+local socket = require "skynet.socket"
+local control = require "skynet.harbor_control"
+
+local JOIN_CS <const> = 1000
+local DIAL_CS <const> = 500
+---So many, however long one has taken: this process may have been asleep.
+local DIALS_MIN <const> = 3
+local INCARNATION_MAX <const> = 0x7fffffffffff
+
+---@class skynet.harbor_membership.settings
+---@field id integer  harbor id of this node
+---@field address string  where it listens
+---@field master string  where the master is
+
+---@type skynet.harbor_membership.settings
+local settings
+---Tells a process from a later one under the same id.
+local incarnation = math.random(1, INCARNATION_MAX)
+
+---The connection; nil while there is none.
+---@type integer?
+local fd
+---Whether the master understands our extensions.
+local ours = false
+local heard = 0
+---Responses owed when the connection breaks.
+---@type function[]
+local waiters = {}
+local stopping = false
+
+---@async
+---@return integer? fd
+---@return string? err
+local function dial()
+	local ok, new_fd, err = pcall(socket.open, settings.master, nil, DIAL_CS)
+	if not ok then
+		return nil, tostring(new_fd)
+	end
+	return new_fd, err
+end
+
+---Say H and wait for W. Raises when the master refuses.
+---@async
+---@param new_fd integer
+---@return integer dialers  nodes that are going to dial this one
+local function say_hello(new_fd)
+	socket.timeout(new_fd, JOIN_CS)
+	control.write(new_fd, "H", settings.id, settings.address, { incarnation = incarnation })
+	local letter, value, extension = control.read(new_fd)
+	socket.timeout(new_fd)
+	if letter == "W" and math.type(value) == "integer" then
+		fd = new_fd
+		ours = control.extension(extension) ~= nil
+		heard = skynet.now()
+		return value
+	elseif letter == "E" then
+		error(("the master refuses: %s"):format(tostring(value)), 0)
+	end
+	error(("the master refuses harbor id %d: it may be taken"):format(settings.id), 0)
+end
+
+---Connect to the master, which may be starting just now; raises when it cannot be reached.
+---@async
+---@param how skynet.harbor_membership.settings
+---@return integer fd
+function membership.reach(how)
+	settings = how
+	local deadline = skynet.now() + DIAL_CS
+	local failures = 0
+	while true do
+		local new_fd, err = dial()
+		if new_fd then
+			return new_fd
+		end
+		failures = failures + 1
+		if skynet.now() >= deadline and failures >= DIALS_MIN then
+			error(("cannot connect to the master at '%s': %s"):format(how.master, err), 0)
+		end
+		skynet.sleep(control.backoff(failures))
+	end
+end
+
+---Join by a connection that `reach` has made; raises when the master refuses.
+---@async
+---@type fun(fd: integer): integer
+membership.join = say_hello
+
+---Send to the master.
+---@param letter string
+---@param ... any
+---@return boolean sent
+function membership.tell(letter, ...)
+	return fd ~= nil and control.write(fd, letter, ...)
+end
+
+---@async
+---@param on table<string, fun(...)>  letter to handler
+local function read_all(on)
+	local reading = fd
+	while reading and fd == reading do
+		local message = table.pack(control.read(reading))
+		if not message[1] then
+			return
+		end
+		heard = skynet.now()
+		local handler = on[message[1]]
+		if handler then
+			local ok, err = pcall(handler, table.unpack(message, 2, message.n))
+			if not ok then
+				skynet.error(err)
+			end
+		end
+	end
+end
+
+local function lose()
+	skynet.error "the link to the master is lost"
+	if fd then
+		socket.close(fd)
+		fd = nil
+	end
+	local waiting = waiters
+	waiters = {}
+	for _, response in ipairs(waiting) do
+		response(true)
+	end
+end
+
+---Join again, as often as it takes.
+---@async
+local function rejoin()
+	local failures = 0
+	while not stopping do
+		skynet.sleep(control.backoff(failures))
+		local new_fd = dial()
+		if new_fd then
+			local ok, err = pcall(say_hello, new_fd)
+			if ok then
+				skynet.error "joined the master again"
+				return
+			end
+			skynet.error("cannot join again: " .. err)
+			socket.close(new_fd)
+		end
+		failures = failures + 1
+	end
+end
+
+---Answer what the master says, until this node leaves.
+---@async
+---@param on table<string, fun(...)>  letter to handler
+---@param joined fun()  called each time that a master, which may know nothing, is there again
+function membership.follow(on, joined)
+	while true do
+		read_all(on)
+		if stopping then
+			return
+		end
+		lose()
+		rejoin()
+		if stopping then
+			return
+		end
+		joined()
+	end
+end
+
+---Send heartbeats, and end the connection to a master that has fallen silent.
+function membership.watch()
+	local interval = control.beat_interval()
+	control.every(interval, function(slept)
+		if stopping then
+			return false
+		elseif not (fd and ours) then
+			return
+		elseif slept then
+			heard = skynet.now()
+		elseif skynet.now() - heard > interval * control.BEATS_MISSED then
+			skynet.error "the master is silent"
+			socket.shutdown(fd)
+			return
+		end
+		membership.tell "P"
+	end)
+end
+
+---Leave in order: the master sees the end of the connection.
+function membership.leave()
+	stopping = true
+	if fd then
+		socket.close(fd)
+	end
+end
+
+---Requests.
+---@type table<"LINKMASTER", fun()>
+membership.command = {}
+
+---Answers when the link to the master breaks, at once when it is broken.
+function membership.command.LINKMASTER()
+	if fd then
+		table.insert(waiters, skynet.response())
+	else
+		skynet.ret()
+	end
+end
+
+return membership
