@@ -7,6 +7,7 @@
 #define TYPE_PART    0x02
 #define TYPE_LAST    0x03
 #define TYPE_TRACE   0x04
+#define TYPE_EXTRA   0x05
 #define TYPE_PUSH    0x40 /* flag of TYPE_BEGIN */
 #define TYPE_STRING  0x80 /* flag of TYPE_NUMERIC and TYPE_BEGIN */
 
@@ -115,6 +116,16 @@ parse_part(const char *frame, size_t size, struct cluster_request *request, bool
 	return true;
 }
 
+static bool
+parse_extra(const char *frame, size_t size, struct cluster_request *request) {
+	if (size != 2 + WORD)
+		return false;
+	request->kind = CLUSTER_EXTRA;
+	request->extra = (uint8_t)frame[1];
+	request->total = read_word(frame + 2);
+	return true;
+}
+
 /* Returns where the address ends, 0 when the frame is too short. */
 static size_t
 parse_address(const char *frame, size_t size, bool string, struct cluster_address *to) {
@@ -157,6 +168,8 @@ cluster_request_parse(const char *frame, size_t size, struct cluster_request *re
 		request->data = frame + 1;
 		request->size = size - 1;
 		return true;
+	case TYPE_EXTRA:
+		return parse_extra(frame, size, request);
 	default:
 		return false;
 	}
@@ -245,4 +258,52 @@ cluster_head_response_begin(char *head, uint32_t session, uint32_t total) {
 	char *at = put_word(head + LENGTH_SIZE, session);
 	*at++ = CLUSTER_ANSWER_BEGIN;
 	return put_length(head, put_word(at, total), 0);
+}
+
+/* ---- between nodes that know each other ---- */
+
+size_t
+cluster_head_extra(char *head, enum cluster_extra extra, uint32_t value) {
+	char *at = head + LENGTH_SIZE;
+	*at++ = TYPE_EXTRA;
+	*at++ = (char)extra;
+	return put_length(head, put_word(at, value), 0);
+}
+
+#define PROBE_NAME_SIZE (sizeof CLUSTER_PROBE_NAME - 1)
+_Static_assert(CLUSTER_PROBE_SIZE == 1 + PROBE_NAME_SIZE + 1 + WORD, "name and number");
+
+void
+cluster_probe_pack(char *payload, uint32_t number) {
+	*payload++ = (char)(SERI_SHORT_STRING | PROBE_NAME_SIZE << 3);
+	memcpy(payload, CLUSTER_PROBE_NAME, PROBE_NAME_SIZE);
+	payload += PROBE_NAME_SIZE;
+	*payload++ = (char)(SERI_NUMBER | WORD << 3);
+	put_word(payload, number);
+}
+
+bool
+cluster_probe_unpack(const char *payload, size_t size, uint32_t *number) {
+	char expected[CLUSTER_PROBE_SIZE];
+	cluster_probe_pack(expected, 0);
+	if (size < CLUSTER_PROBE_SIZE || memcmp(payload, expected, CLUSTER_PROBE_SIZE - WORD) != 0)
+		return false;
+	*number = read_word(payload + CLUSTER_PROBE_SIZE - WORD);
+	return true;
+}
+
+size_t
+cluster_head_confirm(char *head, uint32_t size) {
+	char *at = put_word(head + LENGTH_SIZE, CLUSTER_CONFIRM);
+	*at++ = CLUSTER_ANSWER_OK;
+	return put_length(head, put_word(at, size), 0);
+}
+
+bool
+cluster_confirm_read(const struct cluster_response *response, uint32_t *size) {
+	if (response->session != CLUSTER_CONFIRM || response->kind != CLUSTER_ANSWER_OK ||
+		response->size != WORD)
+		return false;
+	*size = read_word(response->data);
+	return true;
 }

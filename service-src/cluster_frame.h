@@ -16,6 +16,17 @@
 #define CLUSTER_REQUEST_MAX  (CLUSTER_PART_SIZE - 1) /* payload of a request in one frame */
 #define CLUSTER_RESPONSE_MAX CLUSTER_PART_SIZE       /* payload of a response in one frame */
 
+/* Between nodes that have found each other to know it. A peer is asked with a name query for
+ * CLUSTER_PROBE_NAME under the session CLUSTER_PROBE: other nodes answer with an error. Behind the
+ * name stands the window (bytes of parts that may be unconfirmed); the answer is the packed name
+ * and CLUSTER_PROBE_VERSION. Extra frames are requests of type 5, and an answer to CLUSTER_CONFIRM.
+ */
+#define CLUSTER_PROBE         UINT32_C(0xffffffff)
+#define CLUSTER_CONFIRM       UINT32_C(0xfffffffe)
+#define CLUSTER_PROBE_NAME    "__skynet_peer"
+#define CLUSTER_PROBE_VERSION 1
+#define CLUSTER_PROBE_SIZE    19 /* of the packed name and number */
+
 /* Whom a request is for: a name, or a handle when `name` is NULL. Handle 0 asks for a name. */
 struct cluster_address {
 	uint32_t handle;
@@ -29,6 +40,12 @@ enum cluster_request_kind {
 	CLUSTER_PART,    /* of a payload */
 	CLUSTER_LAST,    /* part of a payload */
 	CLUSTER_TRACE,   /* tag of the next request */
+	CLUSTER_EXTRA,   /* `extra` and `total`, for nodes that know it */
+};
+
+enum cluster_extra {
+	CLUSTER_EXTRA_DEADLINE = 1, /* milliseconds left for the next request */
+	CLUSTER_EXTRA_CONFIRM = 2,  /* bytes of parts of answers that have been read */
 };
 
 struct cluster_request {
@@ -36,7 +53,8 @@ struct cluster_request {
 	bool push; /* nobody waits for an answer (not known in parts) */
 	struct cluster_address to;
 	uint32_t session;
-	uint32_t total;   /* CLUSTER_BEGIN: size of all parts */
+	uint32_t total;   /* CLUSTER_BEGIN: size of all parts; CLUSTER_EXTRA: its value */
+	uint8_t extra;    /* CLUSTER_EXTRA: enum cluster_extra, or a later one */
 	const char *data; /* payload, part or tag */
 	size_t size;
 };
@@ -77,6 +95,22 @@ size_t cluster_head_part(char *head, uint32_t session, size_t size, bool last);
 
 /// Writes the head of a trace tag of `size` bytes.
 size_t cluster_head_trace(char *head, size_t size);
+
+/// Writes all of a CLUSTER_EXTRA.
+size_t cluster_head_extra(char *head, enum cluster_extra extra, uint32_t value);
+
+/// Packs the probe name and a number: CLUSTER_PROBE_SIZE bytes.
+void cluster_probe_pack(char *payload, uint32_t number);
+
+/// Reads what cluster_probe_pack wrote, and whatever stands behind it. Returns false for anything
+/// else.
+bool cluster_probe_unpack(const char *payload, size_t size, uint32_t *number);
+
+/// Writes all of a confirmation of `size` bytes of parts of requests.
+size_t cluster_head_confirm(char *head, uint32_t size);
+
+/// Reads a response under CLUSTER_CONFIRM. Returns false when it is none.
+bool cluster_confirm_read(const struct cluster_response *response, uint32_t *size);
 
 /// Writes the head of a response with `size` bytes of content.
 size_t cluster_head_response(

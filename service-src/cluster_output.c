@@ -2,32 +2,272 @@
 
 #include <string.h>
 
+#include "cluster_frame.h"
 #include "skynet_socket.h"
 
 #define CAPACITY_MIN ((size_t)512)
-#define FLUSH_SIZE   ((size_t)330000) /* ten parts: the other side is woken once for many */
+#define GATHER_SIZE  ((size_t)262144) /* then it is written, even if more messages wait */
+#define SETTLE_MAX   256              /* messages, then it is written */
+
+struct cluster_lane {
+	struct cluster_lane *next; /* in the ring */
+	uint64_t key;
+	struct cluster_item *first, *last;
+};
 
 void
 cluster_output_init(struct cluster_output *output, struct skynet_context *context, int id) {
-	*output = (struct cluster_output){.context = context, .id = id};
+	*output = (struct cluster_output){
+		.context = context, .id = id, .credit = INT64_MAX, .window = INT64_MAX};
+}
+
+/* ---- items and lanes ---- */
+
+static void
+free_item(struct cluster_item *item) {
+	skynet_free(item->block);
+	skynet_free(item);
+}
+
+static struct cluster_lane *
+find_lane(const struct cluster_output *output, uint64_t key) {
+	struct cluster_lane *lane = output->lane;
+	if (lane == NULL)
+		return NULL;
+	do {
+		if (lane->key == key)
+			return lane;
+		lane = lane->next;
+	} while (lane != output->lane);
+	return NULL;
+}
+
+bool
+cluster_output_waits(const struct cluster_output *output, uint64_t key) {
+	return find_lane(output, key) != NULL;
+}
+
+/* A new lane, whose turn comes last. */
+static struct cluster_lane *
+add_lane(struct cluster_output *output, uint64_t key) {
+	struct cluster_lane *lane = skynet_malloc(sizeof *lane);
+	*lane = (struct cluster_lane){.next = lane, .key = key};
+	if (output->lane != NULL) {
+		lane->next = output->lane->next;
+		output->lane->next = lane;
+	}
+	output->lane = lane;
+	return lane;
+}
+
+/* Ends the lane behind `before`. */
+static void
+remove_lane(struct cluster_output *output, struct cluster_lane *before) {
+	struct cluster_lane *lane = before->next;
+	before->next = lane->next;
+	if (output->lane == lane)
+		output->lane = before != lane ? before : NULL;
+	skynet_free(lane);
 }
 
 void
-cluster_output_fini(struct cluster_output *output) {
-	skynet_free(output->data);
-	output->data = NULL;
-	output->size = output->capacity = 0;
+cluster_output_queue(struct cluster_output *output, uint64_t key, enum cluster_form form,
+	uint32_t session, const char *head, size_t head_size, void *block, const char *at,
+	size_t size) {
+	struct cluster_lane *lane = find_lane(output, key);
+	if (lane == NULL)
+		lane = add_lane(output, key);
+	struct cluster_item *item = skynet_malloc(sizeof *item + head_size);
+	*item = (struct cluster_item){
+		.form = form,
+		.session = session,
+		.block = block,
+		.at = at,
+		.size = size,
+		.head_size = head_size,
+	};
+	if (head_size > 0)
+		memcpy(item->head, head, head_size);
+	if (lane->last != NULL)
+		lane->last->next = item;
+	else
+		lane->first = item;
+	lane->last = item;
+	output->lane_size += size;
+}
+
+/* Takes the item of `session` that was not begun out of the lane. */
+static struct cluster_item *
+take_item(struct cluster_lane *lane, uint32_t session) {
+	struct cluster_item *before = NULL, *item = lane->first;
+	while (item != NULL && (item->session != session || item->begun)) {
+		before = item;
+		item = item->next;
+	}
+	if (item == NULL)
+		return NULL;
+	if (before != NULL)
+		before->next = item->next;
+	else
+		lane->first = item->next;
+	if (lane->last == item)
+		lane->last = before;
+	return item;
 }
 
 void
-cluster_output_flush(struct cluster_output *output) {
-	if (output->size == 0)
+cluster_output_cancel(struct cluster_output *output, uint32_t session) {
+	struct cluster_lane *before = output->lane;
+	if (before == NULL)
 		return;
-	if (skynet_socket_send(output->context, output->id, output->data, (int)output->size) < 0)
-		output->failed = true;
+	do {
+		struct cluster_lane *lane = before->next;
+		struct cluster_item *item = take_item(lane, session);
+		if (item != NULL) {
+			output->lane_size -= item->size;
+			free_item(item);
+			if (lane->first == NULL)
+				remove_lane(output, before);
+			return;
+		}
+		before = lane;
+	} while (before != output->lane);
+}
+
+/* ---- what leaves together ---- */
+
+static void
+add_piece(struct cluster_batch *batch, const char *data, size_t size) {
+	if (size == 0)
+		return;
+	batch->pieces[batch->count++] =
+		(struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+	batch->size += size;
+}
+
+/* Adds the next part of `item`. Returns true when it was the last. */
+static bool
+add_part(struct cluster_output *output, struct cluster_item *item, char *head) {
+	struct cluster_batch *batch = &output->batch;
+	if (!item->begun)
+		add_piece(batch, item->head, item->head_size);
+	item->begun = true;
+	size_t part = item->size, head_size = 0;
+	if (item->form != CLUSTER_WHOLE && part > CLUSTER_PART_SIZE)
+		part = CLUSTER_PART_SIZE;
+	bool last = part == item->size;
+	if (item->form == CLUSTER_REQUEST_PARTS)
+		head_size = cluster_head_part(head, item->session, part, last);
+	else if (item->form == CLUSTER_RESPONSE_PARTS)
+		head_size = cluster_head_response(head, item->session,
+			last ? CLUSTER_ANSWER_LAST : CLUSTER_ANSWER_PART, part);
+	add_piece(batch, head, head_size);
+	add_piece(batch, item->at, part);
+	item->at += part;
+	item->size -= part;
+	output->lane_size -= part;
+	if (item->form != CLUSTER_WHOLE && output->window != INT64_MAX)
+		output->credit -= (int64_t)part;
+	return last;
+}
+
+/* True when a part may leave. */
+static bool
+may_send_part(const struct cluster_output *output) {
+	if (output->lane == NULL)
+		return false;
+	return output->credit > 0 || (output->limit != 0 && output->lane_size > output->limit);
+}
+
+/* Collects what is to be written next. Returns false when there is nothing. */
+static bool
+fill_batch(struct cluster_output *output) {
+	struct cluster_batch *batch = &output->batch;
+	batch->first = batch->count = 0;
+	batch->size = 0;
+	add_piece(batch, output->data, output->size);
+	batch->frames = output->data;
 	output->data = NULL;
 	output->size = output->capacity = 0;
+	for (int i = 0; i < CLUSTER_BATCH_PARTS && may_send_part(output); i++) {
+		struct cluster_lane *before = output->lane, *lane = before->next;
+		struct cluster_item *item = lane->first;
+		output->lane = lane;
+		if (!add_part(output, item, batch->heads[i]))
+			continue;
+		lane->first = item->next;
+		if (lane->first == NULL) {
+			output->lane = before;
+			remove_lane(output, before);
+		}
+		item->next = batch->done;
+		batch->done = item;
+	}
+	return batch->count > 0;
 }
+
+static void
+end_batch(struct cluster_batch *batch) {
+	skynet_free(batch->frames);
+	batch->frames = NULL;
+	while (batch->done != NULL) {
+		struct cluster_item *next = batch->done->next;
+		free_item(batch->done);
+		batch->done = next;
+	}
+	batch->first = batch->count = 0;
+	batch->size = 0;
+}
+
+/* Forgets the first `size` bytes, which are written. */
+static void
+advance(struct cluster_batch *batch, size_t size) {
+	batch->size -= size;
+	while (size > 0) {
+		struct iovec *piece = &batch->pieces[batch->first];
+		if (size < piece->iov_len) {
+			piece->iov_base = (char *)piece->iov_base + size;
+			piece->iov_len -= size;
+			return;
+		}
+		size -= piece->iov_len;
+		batch->first++;
+	}
+}
+
+/* Writes the batch. Returns false when the system does not take all of it. */
+static bool
+write_batch(struct cluster_output *output) {
+	struct cluster_batch *batch = &output->batch;
+	int64_t written = skynet_socket_write(output->context, output->id,
+		&batch->pieces[batch->first], batch->count - batch->first);
+	if (written < 0) {
+		output->failed = true;
+		return false;
+	}
+	advance(batch, (size_t)written);
+	if (batch->size > 0) {
+		output->stalled = true;
+		return false;
+	}
+	end_batch(batch);
+	return true;
+}
+
+/* Writes until the system takes no more, nothing is left, or somebody waits for the service. */
+static void
+pump(struct cluster_output *output) {
+	output->settled = 0;
+	while (!output->stalled && !output->failed) {
+		if (output->batch.size == 0 && !fill_batch(output))
+			return;
+		if (!write_batch(output) ||
+			skynet_stat_get(output->context, 0, SKYNET_STAT_MAILBOX) > 0)
+			return;
+	}
+}
+
+/* ---- the service's side ---- */
 
 static void
 reserve(struct cluster_output *output, size_t size) {
@@ -42,8 +282,6 @@ reserve(struct cluster_output *output, size_t size) {
 void
 cluster_output_write(struct cluster_output *output, const char *head, size_t head_size,
 	const char *data, size_t size) {
-	if (output->size + head_size + size > FLUSH_SIZE)
-		cluster_output_flush(output);
 	reserve(output, head_size + size);
 	memcpy(output->data + output->size, head, head_size);
 	if (size > 0)
@@ -52,16 +290,80 @@ cluster_output_write(struct cluster_output *output, const char *head, size_t hea
 }
 
 void
-cluster_output_expect(struct cluster_output *output, size_t size) {
-	/* With room for the heads of the parts. */
-	size += size / 1024;
-	if (output->size + size > FLUSH_SIZE)
-		size = output->size < FLUSH_SIZE ? FLUSH_SIZE - output->size : 0;
-	reserve(output, size);
+cluster_output_settle(struct cluster_output *output) {
+	if (output->stalled || output->failed)
+		return;
+	if (output->size == 0 && output->batch.size == 0 && !may_send_part(output))
+		return;
+	if (output->size < GATHER_SIZE && ++output->settled < SETTLE_MAX &&
+		skynet_stat_get(output->context, 0, SKYNET_STAT_MAILBOX) > 0)
+		return;
+	pump(output);
 }
 
 void
-cluster_output_settle(struct cluster_output *output) {
-	if (output->size > 0 && skynet_stat_get(output->context, 0, SKYNET_STAT_MAILBOX) == 0)
-		cluster_output_flush(output);
+cluster_output_resume(struct cluster_output *output) {
+	output->stalled = false;
+}
+
+void
+cluster_output_set_window(struct cluster_output *output, int64_t window) {
+	if (output->window == INT64_MAX)
+		output->credit = window;
+	else
+		output->credit += window - output->window;
+	output->window = window;
+}
+
+void
+cluster_output_confirm(struct cluster_output *output, uint32_t size) {
+	if (output->window == INT64_MAX)
+		return;
+	/* What was sent before the window was set is confirmed too. */
+	output->credit += size;
+	if (output->credit > output->window)
+		output->credit = output->window;
+}
+
+size_t
+cluster_output_waiting(const struct cluster_output *output) {
+	return output->size + output->batch.size + output->lane_size;
+}
+
+/* Copies what is left of the batch into one block for the socket. */
+static void
+spill_batch(struct cluster_output *output) {
+	struct cluster_batch *batch = &output->batch;
+	char *block = skynet_malloc(batch->size), *at = block;
+	for (int i = batch->first; i < batch->count; i++) {
+		memcpy(at, batch->pieces[i].iov_base, batch->pieces[i].iov_len);
+		at += batch->pieces[i].iov_len;
+	}
+	if (skynet_socket_send(output->context, output->id, block, (int)batch->size) < 0)
+		output->failed = true;
+	end_batch(batch);
+}
+
+void
+cluster_output_spill(struct cluster_output *output) {
+	output->credit = output->window = INT64_MAX;
+	while (!output->failed && (output->batch.size > 0 || fill_batch(output)))
+		spill_batch(output);
+}
+
+void
+cluster_output_fini(struct cluster_output *output) {
+	end_batch(&output->batch);
+	while (output->lane != NULL) {
+		struct cluster_lane *lane = output->lane->next;
+		while (lane->first != NULL) {
+			struct cluster_item *next = lane->first->next;
+			free_item(lane->first);
+			lane->first = next;
+		}
+		remove_lane(output, output->lane);
+	}
+	skynet_free(output->data);
+	output->data = NULL;
+	output->size = output->capacity = output->lane_size = 0;
 }

@@ -6,7 +6,7 @@
 
 #define PLACES_MIN 64
 #define HASH       2654435769u
-#define JOIN_AHEAD 16 /* times what has come is reserved, for what was announced */
+#define JOIN_AHEAD 64 /* times what has come is reserved, for what was announced */
 
 void
 cluster_sessions_init(struct cluster_sessions *sessions) {

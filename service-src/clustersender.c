@@ -1,30 +1,27 @@
 /* The way to one node of the cluster: one connection at a time, sessions, answers.
  *
- * Argument: name of the node; the service takes the local name .clustersender:NAME, so that there
- * is one for each node. A message of type PTYPE_LUA is a request: its first packed value is the
- * address on the other node, what follows goes there unchanged. It dials when there is something to
- * send; clusterd knows the address. What is asked of clusterd and what it says is text:
- * "address NAME" is answered by "HOST PORT" or an error, "change" means that the address may be
- * another one. A replaced connection lives on until its answers have come.
+ * Argument: name of the node, and optionally the number of the last session; the service takes the
+ * local name .clustersender:NAME, so that there is one for each node. A message of type PTYPE_LUA
+ * is a request: its first packed value is the address on the other node, what follows goes there
+ * unchanged. In front of the address may stand `true` and a deadline in 1/100 s. It dials when
+ * there is something to send. clusterd answers the question "address NAME" with "HOST PORT TIMEOUT"
+ * or an error, and says, as PTYPE_SYSTEM, "change HOST PORT TIMEOUT", "timeout TIMEOUT", "down", or
+ * asks for the "status". See clustersender_link.c for the connection, clustersender_answer.c for
+ * answers.
  */
-#include <inttypes.h>
-#include <limits.h>
+#include "clustersender.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "clustersender.h"
 #include "skynet_socket.h"
 
-#define NAME_PREFIX "clustersender:"
-#define DAEMON      "clusterd"
-#define HEAD_WIDTH  2
-
-/* When a peer that says nothing is given up. */
-#define KEEPALIVE_S          10
-#define KEEPALIVE_INTERVAL_S 5
-#define UNACKNOWLEDGED_MS    30000
+#define NAME_PREFIX    "clustersender:"
+#define LIMIT_DEFAULT  ((int64_t)67108864)
+#define BEAT_DEFAULT_S 5
+#define MS_PER_CS      10
 
 struct clustersender *clustersender_create(void);
 int clustersender_init(
@@ -38,232 +35,29 @@ clustersender_create(void) {
 	return sender;
 }
 
-/* ---- connections ---- */
-
-static void
-free_link(struct link *link) {
-	packet_split_fini(&link->split);
-	cluster_output_fini(&link->output);
-	skynet_free(link);
-}
-
-static void
-close_link(struct clustersender *sender, struct link *link) {
-	cluster_output_flush(&link->output);
-	skynet_socket_close(sender->context, link->id);
-	free_link(link);
-}
-
-/* Takes `link` off the list of those that drain. */
-static void
-forget_draining(struct clustersender *sender, const struct link *link) {
-	struct link **at = &sender->draining;
-	while (*at != NULL && *at != link)
-		at = &(*at)->next;
-	if (*at != NULL)
-		*at = link->next;
-}
-
-static struct link *
-find_link(struct clustersender *sender, int id) {
-	if (sender->link != NULL && sender->link->id == id)
-		return sender->link;
-	struct link *link = sender->draining;
-	while (link != NULL && link->id != id)
-		link = link->next;
-	return link;
-}
-
-static void
-fail_held(struct clustersender *sender, const char *kind, const char *text, size_t size) {
-	size_t lost = 0;
-	struct held *held = sender->first;
-	sender->first = sender->last = NULL;
-	while (held != NULL) {
-		struct held *next = held->next;
-		if (held->session > 0)
-			sender_fail_call(sender, held->source, held->session, kind, text, size);
-		else if (held->type == PTYPE_RESERVED_LUA)
-			lost++;
-		skynet_free(held->data);
-		skynet_free(held);
-		held = next;
-	}
-	if (lost > 0)
-		skynet_error(sender->context, "error: %zu messages to cluster node %s are lost",
-			lost, sender->node);
-}
-
-static void
-ask_address(struct clustersender *sender) {
-	char question[NODE_MAX + 16];
-	int size = snprintf(question, sizeof question, "address %s", sender->node);
-	uint32_t daemon = skynet_name_find(sender->context, DAEMON);
-	sender->state = ASKING;
-	sender->ask_again = false;
-	sender->ask_session = skynet_context_newsession(sender->context);
-	if (daemon == 0 || skynet_send(sender->context, 0, daemon, PTYPE_TEXT, sender->ask_session,
-				   question, (size_t)size) < 0) {
-		sender->state = DOWN;
-		fail_held(sender, "remote", "no clusterd", 9);
-	}
-}
-
-/* Tells clusterd that the connection is "up" or "down". */
-static void
-tell_daemon(struct clustersender *sender, const char *what) {
-	char text[NODE_MAX + 16];
-	int size = snprintf(text, sizeof text, "%s %s", what, sender->node);
-	uint32_t daemon = skynet_name_find(sender->context, DAEMON);
-	if (daemon != 0)
-		skynet_send(sender->context, 0, daemon, PTYPE_TEXT, 0, text, (size_t)size);
-}
-
-/* The connection is lost, or could not be made. */
-static void
-lose_link(struct clustersender *sender, struct link *link, const char *text, size_t size) {
-	bool current = link == sender->link, was_up = sender->state == UP;
-	if (!current)
-		forget_draining(sender, link);
-	if (current) {
-		sender->link = NULL;
-		sender->state = DOWN;
-		skynet_error(sender->context, "cluster node %s (%s) %s%.*s", sender->node,
-			sender->address, was_up ? "is lost " : "cannot be reached: ", (int)size,
-			text);
-	}
-	if (current && was_up)
-		tell_daemon(sender, "down");
-	if (link->waiting > 0)
-		sender_fail_link_calls(sender, link);
-	free_link(link);
-	if (!current)
-		return;
-	if (was_up && sender->first != NULL)
-		ask_address(sender);
-	else
-		fail_held(sender, "dead_node", sender->node, strlen(sender->node));
-}
-
-/* ---- requests ---- */
-
-static uint32_t
-next_session(struct clustersender *sender) {
-	do
-		sender->last_session =
-			sender->last_session == INT32_MAX ? 1 : sender->last_session + 1;
-	while (cluster_sessions_find(&sender->calls, sender->last_session) != NULL);
-	return sender->last_session;
-}
-
-/* Writes the tag that `source` sent ahead of the request with number `session`, if any. A push has
- * none. */
-static void
-write_tag(struct clustersender *sender, uint32_t source, uint32_t session, bool push) {
-	struct tag **at = &sender->tags;
-	while (*at != NULL && (*at)->source != source)
-		at = &(*at)->next;
-	struct tag *tag = *at;
-	if (tag == NULL)
-		return;
-	*at = tag->next;
-	char head[CLUSTER_HEAD_MAX], text[ADDRESS_MAX + NODE_MAX + 32];
-	int size = 0;
-	if (!push && tag->size <= CLUSTER_PART_SIZE / 2) {
-		if (tag->size == 0 || tag->text[0] != '(')
-			size = snprintf(text, sizeof text, "(%s-%s-%" PRIu32 ")", sender->client,
-				sender->node, session + 1);
-		size_t head_size = cluster_head_trace(head, (size_t)size + tag->size);
-		struct cluster_output *output = &sender->link->output;
-		cluster_output_write(output, head, head_size, text, (size_t)size);
-		cluster_output_write(output, tag->text, tag->size, NULL, 0);
-	}
-	skynet_free(tag);
-}
-
-static void
-write_parts(struct clustersender *sender, uint32_t session, const char *data, size_t size) {
-	char head[CLUSTER_HEAD_MAX];
-	while (size > 0) {
-		size_t part = size < CLUSTER_PART_SIZE ? size : CLUSTER_PART_SIZE;
-		size_t head_size = cluster_head_part(head, session, part, part == size);
-		cluster_output_write(&sender->link->output, head, head_size, data, part);
-		data += part;
-		size -= part;
-	}
-}
-
-static void
-send_request(
-	struct clustersender *sender, uint32_t source, int session, const char *data, size_t size) {
-	static const char malformed[] = "dest address must be a string or a handle";
-	static const char large[] = "request is too large";
-	struct cluster_address to;
-	size_t used = cluster_address_read(data, size, &to);
-	bool push = session <= 0;
-	size_t payload = size - used;
-	if (used == 0 || payload > CLUSTER_MESSAGE_MAX) {
-		const char *reason = used == 0 ? malformed : large;
-		if (push)
-			skynet_error(sender->context, "error: to cluster node %s: %s", sender->node,
-				reason);
-		sender_fail_call(sender, source, session, "remote", reason, strlen(reason));
-		return;
-	}
-	char head[CLUSTER_HEAD_MAX];
-	bool parts = payload > CLUSTER_REQUEST_MAX;
-	uint32_t number = push && !parts ? 0 : next_session(sender);
-	if (sender->tags != NULL)
-		write_tag(sender, source, number, push);
-	size_t head_size = cluster_head_request(head, &to, push, number, payload);
-	struct cluster_output *output = &sender->link->output;
-	if (!push) {
-		struct cluster_session *call = cluster_sessions_add(&sender->calls, number);
-		call->peer = source;
-		call->number = (uint32_t)session;
-		call->link = output->id;
-		sender->link->waiting++;
-	}
-	if (!parts) {
-		cluster_output_write(output, head, head_size, data + used, payload);
-		return;
-	}
-	cluster_output_expect(output, payload);
-	cluster_output_write(output, head, head_size, NULL, 0);
-	write_parts(sender, number, data + used, payload);
-}
-
-static void
-keep_tag(struct clustersender *sender, uint32_t source, const char *text, size_t size) {
-	struct tag *tag = skynet_malloc(sizeof *tag + size);
-	*tag = (struct tag){.next = sender->tags, .source = source, .size = size};
-	if (size > 0)
-		memcpy(tag->text, text, size);
-	sender->tags = tag;
-}
-
-static void
-forward(struct clustersender *sender, int type, int session, uint32_t source, const void *data,
+/* A message of a service. Returns true when it has taken `data`. */
+static bool
+on_message(struct clustersender *sender, int type, int session, uint32_t source, void *data,
 	size_t size) {
-	if (type == PTYPE_RESERVED_TRACE)
-		keep_tag(sender, source, data, size);
-	else
-		send_request(sender, source, session, data, size);
-}
-
-/* Keeps a message until there is a connection. Takes `data`. */
-static void
-hold(struct clustersender *sender, int type, int session, uint32_t source, const void *data,
-	size_t size) {
-	struct held *held = skynet_malloc(sizeof *held);
-	*held = (struct held){NULL, type, session, source, (void *)(uintptr_t)data, size};
-	if (sender->last != NULL)
-		sender->last->next = held;
-	else
-		sender->first = held;
-	sender->last = held;
-	if (sender->state == DOWN && type != PTYPE_RESERVED_TRACE)
-		ask_address(sender);
+	bool request = type == PTYPE_RESERVED_LUA;
+	if (sender->state == LINK_DOWN && sender_pauses(sender)) {
+		sender_fail_at_once(sender, type, source, session);
+		return false;
+	}
+	if (request && !sender_make_room(sender)) {
+		sender_refuse_full(sender, source, session);
+		return false;
+	}
+	if (sender->state != LINK_UP || sender->link->output.stalled || sender->first != NULL) {
+		sender_hold(sender, type, session, source, data, size);
+		if (sender->state == LINK_DOWN && request)
+			sender_ask_address(sender);
+		return true;
+	}
+	if (request)
+		return sender_send_request(sender, source, session, 0, data, size);
+	sender_keep_tag(sender, source, data, size);
+	return false;
 }
 
 /* ---- responses ---- */
@@ -279,126 +73,46 @@ on_frame(void *ud, const char *frame, size_t size) {
 		link->broken = true;
 		return;
 	}
+	if (response.kind == CLUSTER_ANSWER_PART || response.kind == CLUSTER_ANSWER_LAST)
+		link->unconfirmed += (uint32_t)response.size;
+	if (response.session > INT32_MAX && sender_take_control(sender, link, &response))
+		return;
 	struct cluster_session *call = cluster_sessions_find(&sender->calls, response.session);
 	if (call == NULL || call->link != link->id)
 		return;
-	if (sender_take_response(sender, call, &response)) {
-		sender_free_join(call);
-		cluster_sessions_remove(&sender->calls, call);
-		link->waiting--;
-	}
+	if (sender_take_response(sender, call, &response))
+		sender_remove_call(sender, call);
 }
 
 static void
 on_data(struct clustersender *sender, int id, const char *bytes, size_t size) {
-	struct link *link = find_link(sender, id);
+	static const char malformed[] = "its response is malformed";
+	struct link *link = sender_find_link(sender, id);
 	if (link == NULL)
 		return;
+	link->heard_ns = skynet_clock_ns(sender->context);
 	packet_split_push(&link->split, bytes, size, on_frame, link);
 	if (link->broken) {
 		skynet_socket_close(sender->context, id);
-		lose_link(sender, link, "response is malformed", 21);
-	} else if (link != sender->link && link->waiting == 0) {
-		forget_draining(sender, link);
-		close_link(sender, link);
+		sender_lose_link(sender, link, malformed, sizeof malformed - 1);
+		return;
 	}
+	sender_confirm(link, false);
+	if (link != sender->link && !sender_end_drained(sender, link))
+		cluster_output_settle(&link->output);
 }
 
-/* ---- the state of the link ---- */
-
+/* The system takes bytes again. */
 static void
-dial(struct clustersender *sender, const char *address) {
-	char host[ADDRESS_MAX];
-	snprintf(host, sizeof host, "%s", address);
-	char *space = strrchr(host, ' ');
-	int port = space != NULL ? (int)strtol(space + 1, NULL, 10) : 0;
-	if (space != NULL)
-		*space = '\0';
-	snprintf(sender->address, sizeof sender->address, "%s", address);
-	struct link *link = skynet_calloc(1, sizeof *link);
-	link->sender = sender;
-	link->id = skynet_socket_connect(sender->context, host, port);
-	packet_split_init(&link->split, HEAD_WIDTH);
-	cluster_output_init(&link->output, sender->context, link->id);
-	sender->link = link;
-	sender->state = DIALLING;
-	if (link->id < 0)
-		lose_link(sender, link, "no socket", 9);
-}
-
-static void
-connected(struct clustersender *sender, int id) {
-	if (sender->state != DIALLING || sender->link->id != id)
+on_room(struct clustersender *sender, int id) {
+	struct link *link = sender_find_link(sender, id);
+	if (link == NULL)
 		return;
-	skynet_socket_nodelay(sender->context, id);
-	skynet_socket_keepalive(
-		sender->context, id, KEEPALIVE_S, KEEPALIVE_INTERVAL_S, UNACKNOWLEDGED_MS);
-	sender->state = UP;
-	tell_daemon(sender, "up");
-	struct held *held = sender->first;
-	sender->first = sender->last = NULL;
-	while (held != NULL) {
-		struct held *next = held->next;
-		forward(sender, held->type, held->session, held->source, held->data, held->size);
-		skynet_free(held->data);
-		skynet_free(held);
-		held = next;
-	}
-}
-
-/* clusterd has said where the node is. */
-static void
-on_address(struct clustersender *sender, bool known, const char *text, size_t size) {
-	if (sender->state != ASKING)
-		return;
-	if (sender->ask_again) {
-		ask_address(sender);
-		return;
-	}
-	sender->state = DOWN;
-	if (!known) {
-		fail_held(sender, "", text, size);
-		return;
-	}
-	char address[ADDRESS_MAX];
-	snprintf(address, sizeof address, "%.*s", (int)(size < INT_MAX ? size : 0), text);
-	dial(sender, address);
-}
-
-/* Another address: the calls that are out get their answers over the old connection. */
-static void
-on_change(struct clustersender *sender, const char *address, size_t size) {
-	if (sender->state == ASKING) {
-		sender->ask_again = true;
-		return;
-	}
-	if (sender->link == NULL ||
-		(strlen(sender->address) == size && memcmp(sender->address, address, size) == 0))
-		return;
-	struct link *old = sender->link;
-	bool was_up = sender->state == UP;
-	sender->link = NULL;
-	sender->state = DOWN;
-	if (was_up && old->waiting > 0) {
-		cluster_output_flush(&old->output);
-		old->next = sender->draining;
-		sender->draining = old;
-	} else {
-		close_link(sender, old);
-	}
-	if (sender->first != NULL || size > 0)
-		ask_address(sender);
-}
-
-static void
-on_text(struct clustersender *sender, const char *text, size_t size) {
-	static const char change[] = "change ", down[] = "down";
-	if (size >= sizeof change - 1 && memcmp(text, change, sizeof change - 1) == 0)
-		on_change(sender, text + sizeof change - 1, size - (sizeof change - 1));
-	else if (size == sizeof down - 1 && memcmp(text, down, size) == 0 && sender->link != NULL) {
-		skynet_socket_close(sender->context, sender->link->id);
-		lose_link(sender, sender->link, "on purpose", 10);
-	}
+	cluster_output_resume(&link->output);
+	if (link == sender->link && sender->state == LINK_UP)
+		sender_release_held(sender);
+	else if (!sender_end_drained(sender, link))
+		cluster_output_settle(&link->output);
 }
 
 static void
@@ -411,44 +125,69 @@ on_socket(struct clustersender *sender, const struct skynet_socket_message *mess
 		skynet_free(message->buffer);
 		break;
 	case SKYNET_SOCKET_TYPE_CONNECT:
-		connected(sender, message->id);
+		sender_connected(sender, message->id);
+		break;
+	case SKYNET_SOCKET_TYPE_WARNING:
+		if (message->ud == 0)
+			on_room(sender, message->id);
 		break;
 	case SKYNET_SOCKET_TYPE_ERROR:
 	case SKYNET_SOCKET_TYPE_CLOSE:
-		link = find_link(sender, message->id);
+		link = sender_find_link(sender, message->id);
 		if (link == NULL)
 			break;
 		skynet_socket_close(sender->context, message->id);
-		lose_link(sender, link, text, strnlen(text, size - sizeof *message));
+		sender_lose_link(sender, link, text, strnlen(text, size - sizeof *message));
 		break;
 	default:
 		break;
 	}
 }
 
+static void
+on_response(struct clustersender *sender, bool ok, int session, const char *text, size_t size) {
+	if (sender_link_response(sender, ok, session, text, size))
+		return;
+	uint32_t number = cluster_deadlines_fired(&sender->deadlines, session);
+	if (number != 0)
+		sender_expire_call(sender, number);
+}
+
+static void
+settle(struct clustersender *sender) {
+	static const char failed[] = "it takes no more bytes";
+	struct link *link = sender->link;
+	if (link != NULL && sender->state == LINK_UP) {
+		if (link->output.size > 0)
+			sender_confirm(link, true);
+		cluster_output_settle(&link->output);
+		if (link->output.failed) {
+			skynet_socket_shutdown(sender->context, link->id);
+			sender_lose_link(sender, link, failed, sizeof failed - 1);
+		}
+	}
+	sender_update_full(sender);
+}
+
 static int
 dispatch(struct skynet_context *context, void *ud, int type, int session, uint32_t source,
 	const void *message, size_t size) {
-	static const char full[] = "its send buffer is full";
 	(void)context;
 	struct clustersender *sender = ud;
 	int taken = 0;
 	switch (type) {
 	case PTYPE_RESERVED_LUA:
 	case PTYPE_RESERVED_TRACE:
-		taken = sender->state != UP;
-		if (taken)
-			hold(sender, type, session, source, message, size);
-		else
-			forward(sender, type, session, source, message, size);
+		/* It is ours when we keep it. */
+		taken = on_message(sender, type, session, source, (void *)(uintptr_t)message, size);
 		break;
 	case PTYPE_RESPONSE:
 	case PTYPE_ERROR:
-		if (session == sender->ask_session)
-			on_address(sender, type == PTYPE_RESPONSE, message, size);
+		on_response(sender, type == PTYPE_RESPONSE, session, message, size);
 		break;
-	case PTYPE_TEXT:
-		on_text(sender, message, size);
+	case PTYPE_SYSTEM:
+		if (size > 0)
+			sender_link_told(sender, source, session, message, size);
 		break;
 	case PTYPE_SOCKET:
 		if (size >= sizeof(struct skynet_socket_message))
@@ -457,13 +196,7 @@ dispatch(struct skynet_context *context, void *ud, int type, int session, uint32
 	default:
 		break;
 	}
-	struct link *link = sender->link;
-	if (link != NULL)
-		cluster_output_settle(&link->output);
-	if (link != NULL && link->output.failed) {
-		skynet_socket_shutdown(sender->context, link->id);
-		lose_link(sender, link, full, sizeof full - 1);
-	}
+	settle(sender);
 	return taken;
 }
 
@@ -483,19 +216,60 @@ set_client(struct clustersender *sender) {
 	}
 }
 
+static int64_t
+number_setting(struct skynet_context *context, const char *key, int64_t fallback) {
+	const char *text = skynet_setting_get(context, key);
+	char *end = NULL;
+	long long value = text != NULL ? strtoll(text, &end, 10) : 0;
+	return end != NULL && end != text && *end == '\0' && value >= 0 ? value : fallback;
+}
+
+static void
+read_settings(struct clustersender *sender) {
+	struct skynet_context *context = sender->context;
+	const char *policy = skynet_setting_get(context, "cluster_buffer_policy");
+	sender->limit = (size_t)number_setting(context, "cluster_buffer_limit", LIMIT_DEFAULT);
+	sender->heartbeat_ms = number_setting(context, "cluster_heartbeat", BEAT_DEFAULT_S) * 1000;
+	sender->call_timeout_ms = number_setting(context, "call_timeout", 0) * MS_PER_CS;
+	sender->policy = SKYNET_MAILBOX_BLOCK;
+	if (policy != NULL && strcmp(policy, "reject") == 0)
+		sender->policy = SKYNET_MAILBOX_REJECT;
+	else if (policy != NULL && strcmp(policy, "drop") == 0)
+		sender->policy = SKYNET_MAILBOX_DROP;
+	int64_t limit = skynet_stat_get(context, 0, SKYNET_STAT_LIMIT);
+	skynet_mailbox_limit(context, limit > 0 ? (size_t)limit : 0, sender->policy);
+}
+
+/* Splits "NAME LAST_SESSION". Returns false when there is no name. */
+static bool
+read_param(struct clustersender *sender, const char *param) {
+	size_t length = param != NULL ? strcspn(param, " ") : 0;
+	if (length == 0 || length >= NODE_MAX)
+		return false;
+	memcpy(sender->node, param, length);
+	long long last = strtoll(param + length, NULL, 10);
+	if (last > 0 && last <= INT32_MAX)
+		sender->last_session = (uint32_t)last;
+	return true;
+}
+
 int
 clustersender_init(
 	struct clustersender *sender, struct skynet_context *context, const char *param) {
 	char name[NODE_MAX + sizeof NAME_PREFIX + 1];
-	sender->context = context;
-	if (param == NULL || param[0] == '\0' || strlen(param) >= NODE_MAX)
+	if (!read_param(sender, param))
 		return 1;
-	snprintf(sender->node, sizeof sender->node, "%s", param);
-	snprintf(name, sizeof name, ".%s%s", NAME_PREFIX, param);
+	sender->context = context;
+	cluster_deadlines_init(&sender->deadlines, context);
+	snprintf(name, sizeof name, ".%s%s", NAME_PREFIX, sender->node);
 	/* Somebody else was faster: there is one already. */
 	if (skynet_command(context, "REG", name) == NULL)
 		return 1;
+	uint64_t now = skynet_clock_ns(context);
+	sender->random = (uint32_t)(now ^ now >> 32) ^ skynet_context_handle(context);
+	sender->random |= sender->random == 0;
 	set_client(sender);
+	read_settings(sender);
 	skynet_callback(context, sender, dispatch);
 	return 0;
 }
@@ -503,15 +277,10 @@ clustersender_init(
 void
 clustersender_release(struct clustersender *sender) {
 	if (sender->context != NULL) {
+		sender_fail_held(sender, "dead_node", sender->node, strlen(sender->node));
 		sender_fail_link_calls(sender, NULL);
-		fail_held(sender, "dead_node", sender->node, strlen(sender->node));
-	}
-	if (sender->link != NULL)
-		close_link(sender, sender->link);
-	while (sender->draining != NULL) {
-		struct link *next = sender->draining->next;
-		close_link(sender, sender->draining);
-		sender->draining = next;
+		sender_close_links(sender);
+		cluster_deadlines_fini(&sender->deadlines);
 	}
 	while (sender->tags != NULL) {
 		struct tag *next = sender->tags->next;

@@ -1,5 +1,5 @@
-/* What the files of the service clustersender share: its state, and the answers to callers. One
- * thread at a time.
+/* What the files of the service clustersender share: its state, the connection, and the answers to
+ * callers. One thread at a time.
  */
 #ifndef SKYNET_CLUSTERSENDER_H
 #define SKYNET_CLUSTERSENDER_H
@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cluster_deadline.h"
 #include "cluster_frame.h"
 #include "cluster_output.h"
 #include "cluster_session.h"
@@ -17,15 +18,28 @@
 #define NODE_MAX    128
 #define ADDRESS_MAX 512
 
-enum state { DOWN, ASKING, DIALLING, UP };
+enum link_state {
+	LINK_DOWN,     /* a request starts the next dial, unless a pause is to be kept */
+	LINK_ASKING,   /* clusterd is asked for the address */
+	LINK_DIALLING, /* requests wait */
+	LINK_UP,
+};
 
-/* A message that waits for the connection. */
+/* What is known of the node at the address that was dialled last. */
+enum peer_kind {
+	PEER_UNKNOWN,
+	PEER_OTHER, /* knows nothing of ours */
+	PEER_OURS,  /* confirms parts, takes deadlines, answers heartbeats */
+};
+
+/* A message that waits until it can be written. */
 struct held {
 	struct held *next;
 	int type;
 	int session;
 	uint32_t source;
-	void *data; /* skynet_malloc */
+	uint32_t number; /* of its call, when that has a deadline; 0: none yet */
+	void *data;      /* skynet_malloc */
 	size_t size;
 };
 
@@ -34,8 +48,13 @@ struct link {
 	struct link *next; /* of those that drain */
 	struct clustersender *sender;
 	int id;
-	uint32_t waiting; /* calls whose answer is to come over it */
-	bool broken;      /* has sent what is no response */
+	uint32_t waiting;     /* calls whose answer is to come over it */
+	uint32_t unconfirmed; /* bytes of parts of answers that the peer is to be told of */
+	bool broken;          /* has sent what is no response */
+	bool probed;          /* a probe is out */
+	bool ours;            /* the probe was answered */
+	uint64_t heard_ns;    /* when something has come */
+	uint64_t probe_ns;    /* when the probe went out; 0: answered */
 	struct packet_split split;
 	struct cluster_output output;
 };
@@ -48,22 +67,130 @@ struct tag {
 	char text[];
 };
 
+struct answer_queue;
+
 struct clustersender {
 	struct skynet_context *context;
-	enum state state;
-	int ask_session; /* of the question to clusterd */
-	bool ask_again;  /* the address changed meanwhile */
-	bool dialled;    /* a connection existed before */
+	enum link_state state;
+	enum peer_kind peer;
+	int ask_session;  /* of the question to clusterd */
+	int dial_session; /* of the timer that ends the dial */
+	int tick_session; /* of the timer of heartbeats */
+	uint64_t dial_timer, tick_timer;
+	uint64_t retry_ns; /* no dial before */
+	uint32_t failures; /* dials that failed since one did not */
+	uint32_t random;
+	bool ask_again; /* the address changed meanwhile */
+	bool full;      /* senders have been told to wait, or are refused */
 	uint32_t last_session;
-	struct link *link; /* DIALLING or UP */
+	uint64_t rtt_ns;   /* shortest round trip to the peer, 0: not measured */
+	struct link *link; /* LINK_DIALLING or LINK_UP */
 	struct link *draining;
 	struct held *first, *last;
+	size_t held_size;
 	struct tag *tags;
 	struct cluster_sessions calls;
+	struct cluster_deadlines deadlines;
+	struct answer_queue *queues; /* answers that wait behind one that comes in parts */
+
+	/* Settings. */
+	size_t limit; /* bytes that may wait */
+	enum skynet_mailbox_policy policy;
+	int64_t heartbeat_ms;                        /* 0: none */
+	int64_t call_timeout_ms, default_timeout_ms; /* of the node; of clusterd. 0: none */
+
+	uint64_t rejected, dropped;
 	char node[NODE_MAX];
-	char address[ADDRESS_MAX];
-	char client[ADDRESS_MAX]; /* who we are, in trace tags */
+	char address[ADDRESS_MAX]; /* "HOST PORT" that was dialled last */
+	char reason[256];          /* why the last dial failed */
+	char client[ADDRESS_MAX];  /* who we are, in trace tags */
 };
+
+/* ---- clustersender_request.c ---- */
+
+/// Sends a request over the link, which is up. `number` is that of its call when it has waited with
+/// a deadline, 0 otherwise. Returns true when it has taken `data`.
+bool sender_send_request(struct clustersender *sender, uint32_t source, int session,
+	uint32_t number, void *data, size_t size);
+
+/// Keeps a trace tag (borrowed) for the next request of `source`.
+void sender_keep_tag(struct clustersender *sender, uint32_t source, const char *text, size_t size);
+
+/// Forgets a call, which has been answered.
+void sender_remove_call(struct clustersender *sender, struct cluster_session *call);
+
+/// The deadline of call `number` is over.
+void sender_expire_call(struct clustersender *sender, uint32_t number);
+
+/// Returns true when there is room for one more request, made if need be.
+bool sender_make_room(struct clustersender *sender);
+
+/// Refuses a request because too much waits.
+void sender_refuse_full(struct clustersender *sender, uint32_t source, int session);
+
+/// Refuses a message because the node could not be reached just now.
+void sender_fail_at_once(struct clustersender *sender, int type, uint32_t source, int session);
+
+/// Lets the policy apply to senders while too much waits.
+void sender_update_full(struct clustersender *sender);
+
+/// Keeps a message until it can be sent. Takes `data`.
+void sender_hold(struct clustersender *sender, int type, int session, uint32_t source, void *data,
+	size_t size);
+
+/// Sends what waits, as far as the connection takes it.
+void sender_release_held(struct clustersender *sender);
+
+/// Fails what waits.
+void sender_fail_held(
+	struct clustersender *sender, const char *kind, const char *text, size_t size);
+
+/* ---- clustersender_link.c ---- */
+
+/// Asks clusterd where the node is, and dials then.
+void sender_ask_address(struct clustersender *sender);
+
+/// True while no dial is to be made because the last one failed just now.
+bool sender_pauses(const struct clustersender *sender);
+
+/// Why calls fail during the pause: text behind "dead_node: ".
+size_t sender_pause_text(const struct clustersender *sender, char *text, size_t size);
+
+/// The connection is lost, or could not be made. Ends `link`.
+void sender_lose_link(
+	struct clustersender *sender, struct link *link, const char *text, size_t size);
+
+/// Finds out whether the node at the other end is one of ours.
+void sender_probe(struct clustersender *sender, struct link *link);
+
+/// A response to a probe or a confirmation. Returns false for any other.
+bool sender_take_control(
+	struct clustersender *sender, struct link *link, const struct cluster_response *response);
+
+/// Tells the peer what has been read of parts, when it is much or `now`.
+void sender_confirm(struct link *link, bool now);
+
+/// Ends a replaced connection that has nothing left to do. Returns true when it did.
+bool sender_end_drained(struct clustersender *sender, struct link *link);
+
+/// A timer of the connection, or an answer of clusterd. Returns false for any other session.
+bool sender_link_response(
+	struct clustersender *sender, bool ok, int session, const char *text, size_t size);
+
+/// What clusterd says.
+void sender_link_told(
+	struct clustersender *sender, uint32_t source, int session, const char *text, size_t size);
+
+/// The connection is made.
+void sender_connected(struct clustersender *sender, int id);
+
+/// The connection with that socket, NULL when there is none.
+struct link *sender_find_link(struct clustersender *sender, int id);
+
+/// Closes all connections.
+void sender_close_links(struct clustersender *sender);
+
+/* ---- clustersender_answer.c ---- */
 
 /// Answers a request with an error: "KIND: TEXT", or the text alone when `kind` is "". Borrows all.
 void sender_fail_call(struct clustersender *sender, uint32_t source, int session, const char *kind,
@@ -72,11 +199,12 @@ void sender_fail_call(struct clustersender *sender, uint32_t source, int session
 /// Fails the calls that wait for `link`, or all of them when it is NULL.
 void sender_fail_link_calls(struct clustersender *sender, const struct link *link);
 
-/// Frees the parts that have come for a call.
-void sender_free_join(struct cluster_session *call);
-
-/// Hands a response (borrowed) to the caller. Returns true when that was all of it.
+/// Hands a response (borrowed) to the caller. Returns true when that was all of it: then the call
+/// must be removed.
 bool sender_take_response(struct clustersender *sender, struct cluster_session *call,
 	const struct cluster_response *response);
+
+/// Ends a call without an answer. Forgets parts that have come.
+void sender_drop_call(struct clustersender *sender, struct cluster_session *call);
 
 #endif

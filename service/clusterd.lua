@@ -6,15 +6,14 @@ local skynet = require "skynet"
 require "skynet.manager"
 local core = require "skynet.core"
 local socket = require "skynet.socket"
+local cluster_names = require "skynet.cluster_names"
 
 local DEFAULT_MAXCLIENT <const> = 1024
-local OPTION_PREFIX <const> = "__"
 local SENDER <const> = ".clustersender:"
 local EVENTS_KEPT <const> = 256
 local CHANGED <const> = "changed"
 local WAITING <const> = {} -- result of a command that answers later
----Options that the table of nodes may set.
-local OPTIONS <const> = { __nowaiting = true }
+local PEER_NAME <const> = "__skynet_peer" -- nodes find out about each other with it
 
 ---@type table<string, string|false> node to address; false: down on purpose
 local nodes = {}
@@ -31,23 +30,6 @@ local connections = {}
 ---@type table<string, integer> "node address" to proxy
 local proxies = {}
 
----@param address string  "host:port", "[v6]:port" or "unix:/path"
----@return string host, integer port
-local function split_address(address)
-	if address:find "^unix:" then
-		return address, 0
-	end
-	local host, port = address:match "^%[([^%]]+)%]:(%d+)$"
-	if not host then
-		host, port = address:match "^([^ ]+):(%d+)$"
-	end
-	local number = math.tointeger(tonumber(port))
-	if not number or number > 65535 then
-		error(("'%s' is not an address"):format(address), 0)
-	end
-	return host, number
-end
-
 ---@param node string
 ---@return integer? handle
 local function find_sender(node)
@@ -55,18 +37,24 @@ local function find_sender(node)
 end
 
 ---@param node string
----@param ... string
+---@param ... string|integer
 local function tell_sender(node, ...)
 	local sender = find_sender(node)
 	if sender then
-		core.send(sender, skynet.PTYPE_TEXT, 0, table.concat({ ... }))
+		core.send(sender, skynet.PTYPE_SYSTEM, 0, table.concat({ ... }))
 	end
 end
 
+---@return integer  default deadline of calls, 0: none
+local function call_timeout()
+	return math.tointeger(options.__call_timeout) or 0
+end
+
 ---@param node string
----@return string  "host port"
+---@return string  "host port timeout"
 local function address_text(node)
-	return ("%s %d"):format(split_address(nodes[node]))
+	local host, port = cluster_names.split_address(nodes[node])
+	return ("%s %d %d"):format(host, port, call_timeout())
 end
 
 ---Ends the waiting for nodes that are known by now, or for all.
@@ -94,25 +82,6 @@ local function when_known(node, func)
 	list[#list + 1] = func
 end
 
----Checks a table of nodes. Raises when something in it is wrong.
----@param new table
-local function check_nodes(new)
-	for name, value in pairs(new) do
-		if type(name) ~= "string" or name == "" or name:find "%s" then
-			error(("'%s' is not the name of a node"):format(tostring(name)), 0)
-		end
-		if name:sub(1, #OPTION_PREFIX) == OPTION_PREFIX then
-			if not OPTIONS[name] then
-				skynet.error(("error: cluster option %s is unknown"):format(name))
-			end
-		elseif value and type(value) ~= "string" or value == nil then
-			error(("address of node '%s' is a %s"):format(name, type(value)), 0)
-		elseif value then
-			split_address(value)
-		end
-	end
-end
-
 ---@class cluster.event
 ---@field node string
 ---@field what string  "up", "down" or "changed"
@@ -138,10 +107,11 @@ end
 
 ---@param new table
 local function apply_nodes(new)
-	check_nodes(new)
+	cluster_names.check(new)
 	local changed = {}
+	local timeout = call_timeout()
 	for name, value in pairs(new) do
-		if name:sub(1, #OPTION_PREFIX) == OPTION_PREFIX then
+		if cluster_names.is_option(name) then
 			options[name] = value
 		elseif nodes[name] ~= value then
 			local old = nodes[name]
@@ -155,6 +125,11 @@ local function apply_nodes(new)
 		end
 	end
 	wake_waiting(options.__nowaiting)
+	if call_timeout() ~= timeout then
+		for name in pairs(nodes) do
+			tell_sender(name, "timeout ", call_timeout())
+		end
+	end
 	table.sort(changed)
 	for _, name in ipairs(changed) do
 		announce(name, CHANGED)
@@ -164,24 +139,9 @@ end
 ---Reads the file that the config names. Raises when it cannot be used; nothing has changed then.
 local function load_file()
 	local path = skynet.getenv "cluster"
-	if not path then
-		return
+	if path then
+		apply_nodes(cluster_names.load(path))
 	end
-	local new = {}
-	-- loadfile may answer what it has kept from the last time.
-	local file, message = io.open(path, "r")
-	if not file then
-		error(message, 0)
-	end
-	local text = file:read "a"
-	file:close()
-	local chunk
-	chunk, message = load(text, "@" .. path, "t", new)
-	if not chunk then
-		error(message, 0)
-	end
-	chunk()
-	apply_nodes(new)
 end
 
 ---@param text string
@@ -250,7 +210,7 @@ end
 
 local function forget_names()
 	for _, connection in pairs(connections) do
-		core.send(connection.agent, skynet.PTYPE_TEXT, 0, "forget")
+		core.send(connection.agent, skynet.PTYPE_SYSTEM, 0, "forget")
 	end
 end
 
@@ -320,6 +280,35 @@ function command.nodes()
 	return list
 end
 
+---@param text string  "key=value key=value ..."
+---@return table<string, string|integer>
+local function read_status(text)
+	local status = {}
+	for key, value in text:gmatch "(%w+)=(%S*)" do
+		status[key] = math.tointeger(tonumber(value)) or value
+	end
+	-- The last one, which may have blanks in it.
+	status.address = text:match "address=(.*)$"
+	return status
+end
+
+---What the connections to other nodes do, and how many came from them.
+function command.links()
+	local links = {}
+	for node in pairs(nodes) do
+		local sender = find_sender(node)
+		local ok, text = pcall(skynet.call, sender or 0, "system", "status")
+		if sender and ok then
+			links[node] = read_status(text)
+		end
+	end
+	local count = 0
+	for _ in pairs(connections) do
+		count = count + 1
+	end
+	return links, count
+end
+
 ---Takes a table of nodes, or reads the file again.
 function command.reload(_, new)
 	if new then
@@ -338,7 +327,7 @@ function command.listen(_, address, port, maxclient)
 		if not found then
 			error(("cluster node [%s] has no address"):format(tostring(name)), 0)
 		end
-		address, port = split_address(found)
+		address, port = cluster_names.split_address(found)
 	end
 	check_exposure(address)
 	local listener = { count = 0, limit = maxclient or DEFAULT_MAXCLIENT }
@@ -387,6 +376,8 @@ function command.register(source, name, handle)
 	assert(type(name) == "string", "a name is a string")
 	if handles[name] then
 		error(("name '%s' is taken"):format(name), 0)
+	elseif name == PEER_NAME then
+		error(("name '%s' is reserved"):format(name), 0)
 	end
 	handle = handle or source
 	local old = names[handle]
@@ -436,7 +427,8 @@ end
 skynet.register_protocol {
 	name = "system",
 	id = skynet.PTYPE_SYSTEM,
-	unpack = function() end,
+	pack = function(text) return text end,
+	unpack = skynet.tostring,
 	dispatch = function(session)
 		if session == 0 then
 			reload_file()

@@ -55,7 +55,7 @@ end
 ---@param ... any
 ---@return any ...
 function cluster.call_timeout(timeout, node, address, ...)
-	return skynet.call_timeout(timeout, senders[node], "lua", address, ...)
+	return skynet.call_timeout(timeout, senders[node], "lua", true, timeout, address, ...)
 end
 
 ---Send a message without an answer. Returns at once; a message that cannot be sent is lost.

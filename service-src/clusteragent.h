@@ -1,0 +1,89 @@
+/* What the files of the service clusteragent share. One thread at a time. */
+#ifndef SKYNET_CLUSTERAGENT_H
+#define SKYNET_CLUSTERAGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cluster_deadline.h"
+#include "cluster_frame.h"
+#include "cluster_output.h"
+#include "cluster_session.h"
+#include "packet_split.h"
+#include "skynet.h"
+
+#define CLUSTER_KNOWN_MAX 1024 /* names; a power of 2 */
+
+/* A complete request. */
+struct request {
+	struct request *next;
+	uint32_t session; /* of the other node; 0 in an answer that nobody waits for */
+	bool push;
+	char *data; /* skynet_malloc; NULL: `borrowed` */
+	const char *borrowed;
+	size_t size;
+	char *tag; /* skynet_malloc, or NULL */
+	size_t tag_size;
+	uint64_t deadline_ns; /* 0: none */
+	uint32_t handle;
+	size_t name_size; /* 0: by handle */
+	char name[CLUSTER_NAME_MAX + 1];
+};
+
+/* A request whose parts are coming. */
+struct parts {
+	struct cluster_join join;
+	bool broken; /* answered with an error when the last part has come */
+	struct request request;
+};
+
+struct known_name {
+	char *name; /* skynet_malloc, NULL: free place */
+	uint32_t handle;
+};
+
+struct clusteragent {
+	struct skynet_context *context;
+	int socket;
+	uint32_t daemon;
+	struct packet_split split;
+	struct cluster_output output;
+	struct cluster_sessions calls; /* session here to session there */
+	struct cluster_deadlines deadlines;
+	struct cluster_sessions parts; /* session there to struct parts */
+	struct known_name known[CLUSTER_KNOWN_MAX];
+	int ask_session;              /* the first of `held` waits for its name; 0: none */
+	struct request *first, *last; /* held, in order */
+	char *tag;                    /* of the next request; skynet_malloc or NULL */
+	size_t tag_size;
+	uint64_t deadline_ns; /* of the next request */
+	bool ours;            /* the other node knows what we add to the protocol */
+	bool paused;          /* it does not read its answers: no more requests are read */
+	uint32_t unconfirmed; /* bytes of parts of requests that it is to be told of */
+	size_t limit;         /* bytes of answers that may wait, 0: any number */
+};
+
+/* ---- clusteragent.c ---- */
+
+/// Answers session `session` of the other node with an error. Borrows `text`.
+void agent_answer_text(struct clusteragent *agent, uint32_t session, const char *text);
+
+/* ---- clusteragent_serve.c ---- */
+
+/// Serves a request, or keeps it until it is its turn. Takes what is in `request`.
+void agent_request(struct clusteragent *agent, struct request *request);
+
+/// clusterd has said what the name of the first request that waits stands for.
+void agent_name_known(struct clusteragent *agent, bool found, const char *text, size_t size);
+
+/// A registered name stands for something else now.
+void agent_forget_names(struct clusteragent *agent);
+
+/// Ends what waits.
+void agent_drop_held(struct clusteragent *agent);
+
+/// Frees what a request owns.
+void agent_clear_request(struct request *request);
+
+#endif

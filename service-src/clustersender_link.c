@@ -1,0 +1,522 @@
+/* The connection of a clustersender: down, asking for the address, dialling, up; and those that a
+ * changed address has replaced, which live on until their answers have come.
+ *
+ * One dial at a time. After one that failed no other is made for a while, which grows from failure
+ * to failure and differs from node to node; calls fail at once meanwhile. A node that was found to
+ * be one of ours is asked for a sign of life again and again, and given up when it is silent.
+ */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clustersender.h"
+#include "skynet_socket.h"
+
+#define DAEMON     "clusterd"
+#define HEAD_WIDTH 2
+
+#define NS_PER_MS    UINT64_C(1000000)
+#define DIAL_MS      10000 /* then the other end is taken for dead */
+#define PAUSE_MIN_MS 50    /* after the first dial that failed */
+#define PAUSE_MAX_MS 2000
+#define PROBE_MS     1000 /* after which a peer that is not known is asked */
+#define MISSED_BEATS 3
+
+/* When a peer that says nothing is given up by the system. */
+#define KEEPALIVE_S          10
+#define KEEPALIVE_INTERVAL_S 5
+#define UNACKNOWLEDGED_MS    30000
+
+/* Bytes of parts under way: what the link carries in a round trip, within these bounds. */
+#define WINDOW_MIN    ((int64_t)524288)
+#define WINDOW_MAX    ((int64_t)16777216)
+#define LINK_BYTES_NS 1 /* per nanosecond: faster than most networks */
+#define CONFIRM_SIZE  (WINDOW_MIN / 4 * 3)
+
+/* ---- connections ---- */
+
+static void
+free_link(struct link *link) {
+	packet_split_fini(&link->split);
+	cluster_output_fini(&link->output);
+	skynet_free(link);
+}
+
+/* Closes the connection when all has been sent. */
+static void
+close_link(struct clustersender *sender, struct link *link) {
+	cluster_output_spill(&link->output);
+	skynet_socket_close(sender->context, link->id);
+	free_link(link);
+}
+
+/* Takes `link` off the list of those that drain. */
+static void
+forget_draining(struct clustersender *sender, const struct link *link) {
+	struct link **at = &sender->draining;
+	while (*at != NULL && *at != link)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = link->next;
+}
+
+struct link *
+sender_find_link(struct clustersender *sender, int id) {
+	if (sender->link != NULL && sender->link->id == id)
+		return sender->link;
+	struct link *link = sender->draining;
+	while (link != NULL && link->id != id)
+		link = link->next;
+	return link;
+}
+
+bool
+sender_end_drained(struct clustersender *sender, struct link *link) {
+	if (link == sender->link || link->waiting > 0 || cluster_output_waiting(&link->output) > 0)
+		return false;
+	forget_draining(sender, link);
+	close_link(sender, link);
+	return true;
+}
+
+/* ---- clusterd ---- */
+
+void
+sender_ask_address(struct clustersender *sender) {
+	static const char missing[] = "no clusterd";
+	char question[NODE_MAX + 16];
+	int size = snprintf(question, sizeof question, "address %s", sender->node);
+	uint32_t daemon = skynet_name_find(sender->context, DAEMON);
+	sender->state = LINK_ASKING;
+	sender->ask_again = false;
+	sender->ask_session = skynet_context_newsession(sender->context);
+	if (daemon == 0 || skynet_send(sender->context, 0, daemon, PTYPE_TEXT, sender->ask_session,
+				   question, (size_t)size) < 0) {
+		sender->state = LINK_DOWN;
+		sender_fail_held(sender, "remote", missing, sizeof missing - 1);
+	}
+}
+
+/* Tells clusterd that the connection is "up" or "down". */
+static void
+tell_daemon(struct clustersender *sender, const char *what) {
+	char text[NODE_MAX + 16];
+	int size = snprintf(text, sizeof text, "%s %s", what, sender->node);
+	uint32_t daemon = skynet_name_find(sender->context, DAEMON);
+	if (daemon != 0)
+		skynet_send(sender->context, 0, daemon, PTYPE_TEXT, 0, text, (size_t)size);
+}
+
+/* ---- timers ---- */
+
+static uint64_t
+start_timer(struct clustersender *sender, int64_t delay_ms, int *session) {
+	*session = skynet_context_newsession(sender->context);
+	return skynet_timer_start(sender->context, delay_ms, *session);
+}
+
+static void
+stop_timer(struct clustersender *sender, uint64_t timer, int *session) {
+	if (*session != 0)
+		skynet_timer_cancel(sender->context, timer);
+	*session = 0;
+}
+
+static void
+start_tick(struct clustersender *sender, int64_t delay_ms) {
+	stop_timer(sender, sender->tick_timer, &sender->tick_session);
+	if (sender->heartbeat_ms > 0)
+		sender->tick_timer = start_timer(sender, delay_ms, &sender->tick_session);
+}
+
+static void
+stop_timers(struct clustersender *sender) {
+	stop_timer(sender, sender->dial_timer, &sender->dial_session);
+	stop_timer(sender, sender->tick_timer, &sender->tick_session);
+}
+
+/* ---- the pause behind a dial that failed ---- */
+
+/* A number below `bound`: senders shall not dial together. */
+static uint64_t
+random_below(struct clustersender *sender, uint64_t bound) {
+	uint32_t x = sender->random;
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	sender->random = x;
+	return x % bound;
+}
+
+static void
+start_pause(struct clustersender *sender) {
+	uint64_t pause_ms = PAUSE_MAX_MS;
+	if (sender->failures < 6)
+		pause_ms = PAUSE_MIN_MS << sender->failures;
+	if (pause_ms > PAUSE_MAX_MS)
+		pause_ms = PAUSE_MAX_MS;
+	sender->failures++;
+	pause_ms = pause_ms / 2 + random_below(sender, pause_ms / 2);
+	sender->retry_ns = skynet_clock_ns(sender->context) + pause_ms * NS_PER_MS;
+}
+
+static void
+end_pause(struct clustersender *sender) {
+	sender->failures = 0;
+	sender->retry_ns = 0;
+}
+
+bool
+sender_pauses(const struct clustersender *sender) {
+	return sender->retry_ns != 0 && skynet_clock_ns(sender->context) < sender->retry_ns;
+}
+
+size_t
+sender_pause_text(const struct clustersender *sender, char *text, size_t size) {
+	int length = snprintf(text, size, "%s (%s)", sender->node, sender->reason);
+	return (size_t)length < size ? (size_t)length : size - 1;
+}
+
+/* ---- the end of a connection ---- */
+
+static void
+fail_held_unreachable(struct clustersender *sender) {
+	char text[NODE_MAX + sizeof sender->reason + 8];
+	size_t size = sender_pause_text(sender, text, sizeof text);
+	sender_fail_held(sender, "dead_node", text, size);
+}
+
+static void
+lose_current(struct clustersender *sender, const char *text, size_t size) {
+	bool was_up = sender->state == LINK_UP;
+	sender->link = NULL;
+	sender->state = LINK_DOWN;
+	stop_timers(sender);
+	/* A row of failures is told once. */
+	if (was_up || sender->failures == 0)
+		skynet_error(sender->context, "cluster node %s (%s) %s: %.*s", sender->node,
+			sender->address, was_up ? "is lost" : "cannot be reached", (int)size, text);
+	if (was_up) {
+		tell_daemon(sender, "down");
+		return;
+	}
+	snprintf(sender->reason, sizeof sender->reason, "cannot be reached: %.*s", (int)size, text);
+	start_pause(sender);
+}
+
+void
+sender_lose_link(struct clustersender *sender, struct link *link, const char *text, size_t size) {
+	bool current = link == sender->link, was_up = sender->state == LINK_UP;
+	if (current)
+		lose_current(sender, text, size);
+	else
+		forget_draining(sender, link);
+	if (link->waiting > 0)
+		sender_fail_link_calls(sender, link);
+	free_link(link);
+	if (!current)
+		return;
+	if (was_up && sender->first != NULL)
+		sender_ask_address(sender);
+	else
+		fail_held_unreachable(sender);
+}
+
+static void
+cut_link(struct clustersender *sender, struct link *link, const char *text) {
+	skynet_socket_shutdown(sender->context, link->id);
+	sender_lose_link(sender, link, text, strlen(text));
+}
+
+void
+sender_close_links(struct clustersender *sender) {
+	stop_timers(sender);
+	if (sender->link != NULL)
+		close_link(sender, sender->link);
+	sender->link = NULL;
+	while (sender->draining != NULL) {
+		struct link *next = sender->draining->next;
+		close_link(sender, sender->draining);
+		sender->draining = next;
+	}
+}
+
+/* ---- dialling ---- */
+
+static void
+dial(struct clustersender *sender, const char *address) {
+	static const char reason[] = "no socket";
+	char host[ADDRESS_MAX];
+	snprintf(host, sizeof host, "%s", address);
+	char *space = strrchr(host, ' ');
+	int port = space != NULL ? (int)strtol(space + 1, NULL, 10) : 0;
+	if (space != NULL)
+		*space = '\0';
+	if (strcmp(sender->address, address) != 0) {
+		sender->peer = PEER_UNKNOWN;
+		sender->rtt_ns = 0;
+	}
+	snprintf(sender->address, sizeof sender->address, "%s", address);
+	struct link *link = skynet_calloc(1, sizeof *link);
+	link->sender = sender;
+	link->id = skynet_socket_connect(sender->context, host, port);
+	packet_split_init(&link->split, HEAD_WIDTH);
+	cluster_output_init(&link->output, sender->context, link->id);
+	link->output.limit = sender->limit;
+	sender->link = link;
+	sender->state = LINK_DIALLING;
+	if (link->id < 0)
+		sender_lose_link(sender, link, reason, sizeof reason - 1);
+	else
+		sender->dial_timer = start_timer(sender, DIAL_MS, &sender->dial_session);
+}
+
+void
+sender_connected(struct clustersender *sender, int id) {
+	struct link *link = sender->link;
+	if (sender->state != LINK_DIALLING || link->id != id)
+		return;
+	stop_timer(sender, sender->dial_timer, &sender->dial_session);
+	skynet_socket_nodelay(sender->context, id);
+	skynet_socket_keepalive(
+		sender->context, id, KEEPALIVE_S, KEEPALIVE_INTERVAL_S, UNACKNOWLEDGED_MS);
+	link->heard_ns = skynet_clock_ns(sender->context);
+	sender->state = LINK_UP;
+	end_pause(sender);
+	tell_daemon(sender, "up");
+	sender_release_held(sender);
+	if (sender->peer == PEER_OURS)
+		sender_probe(sender, link);
+	start_tick(sender, sender->peer == PEER_UNKNOWN && sender->heartbeat_ms > PROBE_MS
+				   ? PROBE_MS
+				   : sender->heartbeat_ms);
+}
+
+/* ---- what is said to the peer about the connection ---- */
+
+static int64_t
+window_of(const struct clustersender *sender) {
+	uint64_t window = sender->rtt_ns * LINK_BYTES_NS;
+	if (window > (uint64_t)WINDOW_MAX)
+		return WINDOW_MAX;
+	return window > (uint64_t)WINDOW_MIN ? (int64_t)window : WINDOW_MIN;
+}
+
+void
+sender_probe(struct clustersender *sender, struct link *link) {
+	static const struct cluster_address question = {.handle = 0};
+	char head[CLUSTER_HEAD_MAX], payload[CLUSTER_PROBE_SIZE];
+	cluster_probe_pack(payload, (uint32_t)window_of(sender));
+	size_t head_size =
+		cluster_head_request(head, &question, false, CLUSTER_PROBE, sizeof payload);
+	cluster_output_write(&link->output, head, head_size, payload, sizeof payload);
+	link->probed = true;
+	link->probe_ns = skynet_clock_ns(sender->context);
+}
+
+static void
+probe_answered(
+	struct clustersender *sender, struct link *link, const struct cluster_response *response) {
+	uint32_t version;
+	bool ours = response->kind == CLUSTER_ANSWER_OK &&
+		    cluster_probe_unpack(response->data, response->size, &version) && version > 0;
+	uint64_t rtt_ns = skynet_clock_ns(sender->context) - link->probe_ns;
+	if (link->probe_ns != 0 && (sender->rtt_ns == 0 || rtt_ns < sender->rtt_ns))
+		sender->rtt_ns = rtt_ns;
+	link->probe_ns = 0;
+	link->ours = ours;
+	if (link == sender->link)
+		sender->peer = ours ? PEER_OURS : PEER_OTHER;
+	if (ours)
+		cluster_output_set_window(&link->output, window_of(sender));
+}
+
+bool
+sender_take_control(
+	struct clustersender *sender, struct link *link, const struct cluster_response *response) {
+	uint32_t size;
+	if (response->session == CLUSTER_PROBE) {
+		probe_answered(sender, link, response);
+		return true;
+	}
+	if (response->session != CLUSTER_CONFIRM)
+		return false;
+	if (cluster_confirm_read(response, &size))
+		cluster_output_confirm(&link->output, size);
+	return true;
+}
+
+void
+sender_confirm(struct link *link, bool now) {
+	char head[CLUSTER_HEAD_MAX];
+	if (!link->ours || link->unconfirmed == 0 ||
+		(!now && link->unconfirmed < (uint32_t)CONFIRM_SIZE))
+		return;
+	size_t size = cluster_head_extra(head, CLUSTER_EXTRA_CONFIRM, link->unconfirmed);
+	cluster_output_write(&link->output, head, size, NULL, 0);
+	link->unconfirmed = 0;
+}
+
+static void
+on_tick(struct clustersender *sender) {
+	struct link *link = sender->link;
+	uint64_t now = skynet_clock_ns(sender->context);
+	uint64_t patience_ns = (uint64_t)sender->heartbeat_ms * MISSED_BEATS * NS_PER_MS;
+	if (sender->state != LINK_UP)
+		return;
+	if (sender->peer == PEER_OURS && link->probe_ns != 0 &&
+		now - link->heard_ns > patience_ns) {
+		cut_link(sender, link, "gives no sign of life");
+		return;
+	}
+	if (sender->peer != PEER_OTHER && link->probe_ns == 0)
+		sender_probe(sender, link);
+	start_tick(sender, sender->heartbeat_ms);
+}
+
+/* ---- what clusterd says ---- */
+
+/* Splits "HOST PORT TIMEOUT" off its last word. */
+static void
+read_address(struct clustersender *sender, const char *text, size_t size, char *address) {
+	snprintf(address, ADDRESS_MAX, "%.*s", (int)(size < INT_MAX ? size : 0), text);
+	char *space = strrchr(address, ' ');
+	if (space == NULL)
+		return;
+	*space = '\0';
+	sender->default_timeout_ms = strtoll(space + 1, NULL, 10) * 10;
+}
+
+static void
+on_address(struct clustersender *sender, bool known, const char *text, size_t size) {
+	char address[ADDRESS_MAX];
+	if (sender->state != LINK_ASKING)
+		return;
+	if (sender->ask_again) {
+		sender_ask_address(sender);
+		return;
+	}
+	sender->state = LINK_DOWN;
+	if (!known) {
+		sender_fail_held(sender, "", text, size);
+		return;
+	}
+	read_address(sender, text, size, address);
+	dial(sender, address);
+}
+
+/* Another address: the calls that are out get their answers over the old connection. */
+static void
+on_change(struct clustersender *sender, const char *text, size_t size) {
+	char address[ADDRESS_MAX];
+	read_address(sender, text, size, address);
+	end_pause(sender);
+	if (sender->state == LINK_ASKING) {
+		sender->ask_again = true;
+		return;
+	}
+	if (sender->link == NULL || strcmp(sender->address, address) == 0)
+		return;
+	struct link *old = sender->link;
+	bool was_up = sender->state == LINK_UP;
+	sender->link = NULL;
+	sender->state = LINK_DOWN;
+	stop_timers(sender);
+	old->next = sender->draining;
+	sender->draining = old;
+	if (!was_up) {
+		forget_draining(sender, old);
+		close_link(sender, old);
+	} else if (!sender_end_drained(sender, old)) {
+		cluster_output_settle(&old->output);
+	}
+	sender_ask_address(sender);
+}
+
+static void
+on_down(struct clustersender *sender) {
+	end_pause(sender);
+	if (sender->link != NULL)
+		cut_link(sender, sender->link, "down on purpose");
+}
+
+static const char *
+state_name(const struct clustersender *sender) {
+	switch (sender->state) {
+	case LINK_UP:
+		return "up";
+	case LINK_ASKING:
+	case LINK_DIALLING:
+		return "dialling";
+	default:
+		return "down";
+	}
+}
+
+/* What the console shows. */
+static void
+answer_status(struct clustersender *sender, uint32_t source, int session) {
+	static const char *const peers[] = {"unknown", "other", "ours"};
+	char text[ADDRESS_MAX + 512];
+	struct skynet_context *context = sender->context;
+	size_t waiting = sender->held_size;
+	int draining = 0;
+	if (sender->link != NULL)
+		waiting += cluster_output_waiting(&sender->link->output);
+	for (const struct link *link = sender->draining; link != NULL; link = link->next)
+		draining++;
+	int64_t rejected = skynet_stat_get(context, 0, SKYNET_STAT_REJECTED);
+	int size = snprintf(text, sizeof text,
+		"state=%s peer=%s draining=%d calls=%" PRIu32
+		" queued=%zu limit=%zu blocked=%" PRId64 " rejected=%" PRIu64 " dropped=%" PRIu64
+		" failed=%" PRIu32 " address=%s",
+		state_name(sender), peers[sender->peer], draining, sender->calls.count, waiting,
+		sender->limit, skynet_stat_get(context, 0, SKYNET_STAT_BLOCKED),
+		sender->rejected + (uint64_t)rejected, sender->dropped, sender->failures,
+		sender->address);
+	skynet_send(context, 0, source, PTYPE_RESPONSE, session, text, (size_t)size);
+}
+
+static bool
+begins(const char *text, size_t size, const char *word) {
+	size_t length = strlen(word);
+	return size >= length && memcmp(text, word, length) == 0;
+}
+
+void
+sender_link_told(
+	struct clustersender *sender, uint32_t source, int session, const char *text, size_t size) {
+	static const char change[] = "change ", timeout[] = "timeout ";
+	if (begins(text, size, change)) {
+		on_change(sender, text + sizeof change - 1, size - (sizeof change - 1));
+	} else if (begins(text, size, timeout)) {
+		char number[24];
+		snprintf(number, sizeof number, "%.*s", (int)(size - (sizeof timeout - 1)),
+			text + sizeof timeout - 1);
+		sender->default_timeout_ms = strtoll(number, NULL, 10) * 10;
+	} else if (begins(text, size, "down")) {
+		on_down(sender);
+	} else if (begins(text, size, "status")) {
+		answer_status(sender, source, session);
+	}
+}
+
+bool
+sender_link_response(
+	struct clustersender *sender, bool ok, int session, const char *text, size_t size) {
+	if (session == sender->ask_session) {
+		sender->ask_session = 0;
+		on_address(sender, ok, text, size);
+	} else if (session == sender->dial_session) {
+		sender->dial_session = 0;
+		cut_link(sender, sender->link, "connecting takes too long");
+	} else if (session == sender->tick_session) {
+		sender->tick_session = 0;
+		on_tick(sender);
+	} else {
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,402 @@
+/* Requests of a clustersender: numbered, framed, and kept while they cannot be written. What waits
+ * is bounded; the policy says what becomes of more.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clustersender.h"
+
+#define PACKED_TRUE     9 /* see lualib-src/lua_seri_format.h */
+#define MS_PER_CS       10
+#define NO_LINK         (-1)
+#define EXTRA_SIZE      16 /* at least what a CLUSTER_EXTRA takes */
+#define CLIENT_TAG_SIZE (ADDRESS_MAX + NODE_MAX + 32)
+
+/* ---- calls ---- */
+
+static uint32_t
+next_session(struct clustersender *sender) {
+	do
+		sender->last_session =
+			sender->last_session == INT32_MAX ? 1 : sender->last_session + 1;
+	while (cluster_sessions_find(&sender->calls, sender->last_session) != NULL);
+	return sender->last_session;
+}
+
+/* Notes who waits for the answer `number`. */
+static struct cluster_session *
+add_call(struct clustersender *sender, uint32_t number, uint32_t source, int session,
+	int64_t timeout_ms) {
+	struct cluster_session *call = cluster_sessions_add(&sender->calls, number);
+	call->peer = source;
+	call->number = (uint32_t)session;
+	call->link = NO_LINK;
+	if (timeout_ms > 0)
+		cluster_deadlines_start(&sender->deadlines, call, timeout_ms);
+	return call;
+}
+
+void
+sender_remove_call(struct clustersender *sender, struct cluster_session *call) {
+	struct link *link = sender_find_link(sender, call->link);
+	if (call->timer != 0)
+		cluster_deadlines_stop(&sender->deadlines, call);
+	if (link != NULL)
+		link->waiting--;
+	cluster_sessions_remove(&sender->calls, call);
+}
+
+/* The deadline of a call is over. A late answer finds nobody. */
+void
+sender_expire_call(struct clustersender *sender, uint32_t number) {
+	struct cluster_session *call = cluster_sessions_find(&sender->calls, number);
+	if (call == NULL)
+		return;
+	struct link *link = sender_find_link(sender, call->link);
+	call->timer = 0;
+	if (link != NULL)
+		cluster_output_cancel(&link->output, number);
+	sender_fail_call(sender, call->peer, (int)call->number, "timeout", sender->node,
+		strlen(sender->node));
+	sender_drop_call(sender, call);
+	sender_remove_call(sender, call);
+	if (link != NULL)
+		sender_end_drained(sender, link);
+}
+
+/* ---- requests ---- */
+
+/* What is known of a request when its head has been read. */
+struct request {
+	uint32_t source;
+	int session;
+	bool push;
+	uint32_t number; /* under which it goes out */
+	int64_t timeout_ms;
+	struct cluster_address to;
+	const char *payload;
+	size_t size;
+};
+
+static uint32_t
+hash_address(const struct cluster_address *to) {
+	uint32_t hash = 2166136261u ^ to->handle;
+	for (size_t i = 0; i < to->name_size; i++)
+		hash = (hash ^ (unsigned char)to->name[i]) * 16777619u;
+	return hash;
+}
+
+/* Reads a message up to its payload. Returns NULL, or what is wrong with it. */
+static const char *
+read_request(const struct clustersender *sender, struct request *request, const char *data,
+	size_t size) {
+	request->timeout_ms = sender->default_timeout_ms;
+	if (sender->call_timeout_ms > 0 &&
+		(request->timeout_ms == 0 || sender->call_timeout_ms < request->timeout_ms))
+		request->timeout_ms = sender->call_timeout_ms;
+	if (size > 0 && data[0] == PACKED_TRUE) {
+		size_t used = cluster_address_read(data + 1, size - 1, &request->to);
+		if (used == 0 || request->to.name != NULL || request->to.handle == 0)
+			return "the deadline of a call must be a positive number";
+		request->timeout_ms = (int64_t)request->to.handle * MS_PER_CS;
+		data += 1 + used;
+		size -= 1 + used;
+	}
+	size_t used = cluster_address_read(data, size, &request->to);
+	request->payload = data + used;
+	request->size = size - used;
+	if (used == 0)
+		return "dest address must be a string or a handle";
+	return request->size > CLUSTER_MESSAGE_MAX ? "request is too large" : NULL;
+}
+
+/* Takes the tag that `source` sent ahead of its request, NULL when there is none. */
+static struct tag *
+take_tag(struct clustersender *sender, uint32_t source) {
+	struct tag **at = &sender->tags;
+	while (*at != NULL && (*at)->source != source)
+		at = &(*at)->next;
+	struct tag *tag = *at;
+	if (tag != NULL)
+		*at = tag->next;
+	return tag;
+}
+
+/* Writes a trace frame. Returns its size. */
+static size_t
+put_tag(const struct clustersender *sender, const struct tag *tag, uint32_t number, char *out) {
+	char client[CLIENT_TAG_SIZE];
+	int size = 0;
+	if (tag->size == 0 || tag->text[0] != '(')
+		size = snprintf(client, sizeof client, "(%s-%s-%" PRIu32 ")", sender->client,
+			sender->node, number + 1);
+	size_t used = cluster_head_trace(out, (size_t)size + tag->size);
+	memcpy(out + used, client, (size_t)size);
+	memcpy(out + used + (size_t)size, tag->text, tag->size);
+	return used + (size_t)size + tag->size;
+}
+
+/* Milliseconds left for a call, 0 when it may take any time. */
+static uint32_t
+time_left(const struct clustersender *sender, const struct request *request) {
+	if (request->push || request->timeout_ms <= 0 || !sender->link->ours)
+		return 0;
+	return request->timeout_ms < UINT32_MAX ? (uint32_t)request->timeout_ms : UINT32_MAX;
+}
+
+/* Writes all that stands before the payload: tag, deadline, head. Returns its size. */
+static size_t
+put_heads(const struct clustersender *sender, const struct request *request, const struct tag *tag,
+	char *out) {
+	size_t size = 0;
+	uint32_t left = time_left(sender, request);
+	if (tag != NULL)
+		size += put_tag(sender, tag, request->number, out);
+	if (left > 0)
+		size += cluster_head_extra(out + size, CLUSTER_EXTRA_DEADLINE, left);
+	return size + cluster_head_request(out + size, &request->to, request->push, request->number,
+			      request->size);
+}
+
+/* Puts a request on its way. Returns true when it has taken `block`, in which the payload lies. */
+static bool
+write_request(struct clustersender *sender, const struct request *request, const struct tag *tag,
+	void *block) {
+	char small[CLUSTER_HEAD_MAX + EXTRA_SIZE], *head = small;
+	struct cluster_output *output = &sender->link->output;
+	uint64_t key = (uint64_t)request->source << 32 | hash_address(&request->to);
+	if (tag != NULL)
+		head = skynet_malloc(sizeof small + CLIENT_TAG_SIZE + tag->size);
+	size_t head_size = put_heads(sender, request, tag, head);
+	bool parts = request->size > CLUSTER_REQUEST_MAX;
+	bool taken = parts || (output->lane != NULL && cluster_output_waits(output, key));
+	if (taken)
+		cluster_output_queue(output, key, parts ? CLUSTER_REQUEST_PARTS : CLUSTER_WHOLE,
+			request->number, head, head_size, block, request->payload, request->size);
+	else
+		cluster_output_write(output, head, head_size, request->payload, request->size);
+	if (head != small)
+		skynet_free(head);
+	return taken;
+}
+
+/* Finds out about the peer before that matters. */
+static void
+probe_early(struct clustersender *sender, const struct request *request) {
+	struct link *link = sender->link;
+	if (!link->probed && sender->heartbeat_ms > 0 &&
+		(request->size > CLUSTER_REQUEST_MAX || request->timeout_ms > 0))
+		sender_probe(sender, link);
+}
+
+static void
+refuse_request(struct clustersender *sender, const struct request *request, const char *reason) {
+	if (request->push)
+		skynet_error(
+			sender->context, "error: to cluster node %s: %s", sender->node, reason);
+	sender_fail_call(
+		sender, request->source, request->session, "remote", reason, strlen(reason));
+}
+
+/* Sends a request over the link. `number` is that of its call when it has waited with a deadline, 0
+ * otherwise. Returns true when it has taken `data`. */
+bool
+sender_send_request(struct clustersender *sender, uint32_t source, int session, uint32_t number,
+	void *data, size_t size) {
+	struct request request = {
+		.source = source, .session = session, .push = session <= 0, .number = number};
+	const char *wrong = read_request(sender, &request, data, size);
+	if (wrong != NULL) {
+		refuse_request(sender, &request, wrong);
+		return false;
+	}
+	struct cluster_session *call = NULL;
+	struct tag *tag = sender->tags != NULL ? take_tag(sender, source) : NULL;
+	if (number != 0) {
+		call = cluster_sessions_find(&sender->calls, number);
+	} else if (!request.push || request.size > CLUSTER_REQUEST_MAX) {
+		request.number = next_session(sender);
+		if (!request.push)
+			call = add_call(
+				sender, request.number, source, session, request.timeout_ms);
+	}
+	if (call != NULL) {
+		call->link = sender->link->id;
+		call->target = hash_address(&request.to);
+		sender->link->waiting++;
+	}
+	/* A push has no tag. */
+	bool tagged = tag != NULL && !request.push && tag->size <= CLUSTER_PART_SIZE / 2;
+	bool taken = write_request(sender, &request, tagged ? tag : NULL, data);
+	skynet_free(tag);
+	probe_early(sender, &request);
+	return taken;
+}
+
+void
+sender_keep_tag(struct clustersender *sender, uint32_t source, const char *text, size_t size) {
+	struct tag *tag = skynet_malloc(sizeof *tag + size);
+	*tag = (struct tag){.next = sender->tags, .source = source, .size = size};
+	if (size > 0)
+		memcpy(tag->text, text, size);
+	sender->tags = tag;
+}
+
+/* ---- what waits ---- */
+
+static size_t
+waiting_size(const struct clustersender *sender) {
+	size_t size = sender->held_size;
+	if (sender->link != NULL)
+		size += cluster_output_waiting(&sender->link->output);
+	return size;
+}
+
+/* Drops the oldest push that waits. Returns false when there is none. */
+static bool
+drop_push(struct clustersender *sender) {
+	struct held *before = NULL, *held = sender->first;
+	while (held != NULL && (held->type != PTYPE_RESERVED_LUA || held->session > 0)) {
+		before = held;
+		held = held->next;
+	}
+	if (held == NULL)
+		return false;
+	if (before != NULL)
+		before->next = held->next;
+	else
+		sender->first = held->next;
+	if (sender->last == held)
+		sender->last = before;
+	sender->held_size -= held->size;
+	sender->dropped++;
+	skynet_free(held->data);
+	skynet_free(held);
+	return true;
+}
+
+/* True when there is room for one more request, made if need be. */
+bool
+sender_make_room(struct clustersender *sender) {
+	if (sender->limit == 0 || sender->policy == SKYNET_MAILBOX_BLOCK)
+		return true;
+	while (waiting_size(sender) >= sender->limit) {
+		if (sender->policy != SKYNET_MAILBOX_DROP || !drop_push(sender))
+			return false;
+	}
+	return true;
+}
+
+void
+sender_refuse_full(struct clustersender *sender, uint32_t source, int session) {
+	char text[NODE_MAX + 64];
+	int size = snprintf(text, sizeof text, "the way to cluster node %s is full", sender->node);
+	sender->rejected++;
+	sender_fail_call(sender, source, session, "overloaded", text, (size_t)size);
+}
+
+/* Tells senders to wait, or to go on, by the mailbox. */
+void
+sender_update_full(struct clustersender *sender) {
+	size_t waiting = waiting_size(sender);
+	if (sender->limit == 0 || sender->policy == SKYNET_MAILBOX_DROP)
+		return;
+	bool full = waiting >= (sender->full ? sender->limit / 2 + 1 : sender->limit);
+	if (full == sender->full)
+		return;
+	sender->full = full;
+	skynet_mailbox_full(sender->context, full);
+}
+
+/* The number under which a call with a deadline waits, 0 for others. */
+static uint32_t
+wait_with_deadline(
+	struct clustersender *sender, uint32_t source, int session, const char *data, size_t size) {
+	struct request request;
+	if (session <= 0 || read_request(sender, &request, data, size) != NULL ||
+		request.timeout_ms <= 0)
+		return 0;
+	uint32_t number = next_session(sender);
+	add_call(sender, number, source, session, request.timeout_ms);
+	return number;
+}
+
+/* Keeps a message until it can be sent. Takes `data`. */
+void
+sender_hold(struct clustersender *sender, int type, int session, uint32_t source, void *data,
+	size_t size) {
+	struct held *held = skynet_malloc(sizeof *held);
+	*held = (struct held){NULL, type, session, source, 0, data, size};
+	if (type == PTYPE_RESERVED_LUA)
+		held->number = wait_with_deadline(sender, source, session, data, size);
+	if (sender->last != NULL)
+		sender->last->next = held;
+	else
+		sender->first = held;
+	sender->last = held;
+	sender->held_size += size;
+}
+
+/* Takes the first message that waits. Returns NULL when there is none, or its call is over. */
+static struct held *
+unhold(struct clustersender *sender, bool *over) {
+	struct held *held = sender->first;
+	*over = false;
+	if (held == NULL)
+		return NULL;
+	sender->first = held->next;
+	if (sender->first == NULL)
+		sender->last = NULL;
+	sender->held_size -= held->size;
+	*over = held->number != 0 && cluster_sessions_find(&sender->calls, held->number) == NULL;
+	return held;
+}
+
+void
+sender_release_held(struct clustersender *sender) {
+	struct held *held;
+	bool over;
+	while ((held = unhold(sender, &over)) != NULL) {
+		bool taken = false;
+		if (held->type == PTYPE_RESERVED_TRACE)
+			sender_keep_tag(sender, held->source, held->data, held->size);
+		else if (!over)
+			taken = sender_send_request(sender, held->source, held->session,
+				held->number, held->data, held->size);
+		if (!taken)
+			skynet_free(held->data);
+		skynet_free(held);
+	}
+}
+
+void
+sender_fail_held(struct clustersender *sender, const char *kind, const char *text, size_t size) {
+	size_t lost = 0;
+	struct held *held;
+	bool over;
+	while ((held = unhold(sender, &over)) != NULL) {
+		if (held->number != 0 && !over)
+			sender_remove_call(
+				sender, cluster_sessions_find(&sender->calls, held->number));
+		if (held->session > 0 && !over)
+			sender_fail_call(sender, held->source, held->session, kind, text, size);
+		else if (held->session <= 0 && held->type == PTYPE_RESERVED_LUA)
+			lost++;
+		skynet_free(held->data);
+		skynet_free(held);
+	}
+	if (lost > 0)
+		skynet_error(sender->context, "error: %zu messages to cluster node %s are lost",
+			lost, sender->node);
+}
+
+/* The node cannot be reached, and it is too early for another try. */
+void
+sender_fail_at_once(struct clustersender *sender, int type, uint32_t source, int session) {
+	char text[NODE_MAX + 512];
+	if (type == PTYPE_RESERVED_LUA && session <= 0)
+		sender->dropped++;
+	size_t size = sender_pause_text(sender, text, sizeof text);
+	sender_fail_call(sender, source, session, "dead_node", text, size);
+}
