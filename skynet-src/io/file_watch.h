@@ -1,5 +1,6 @@
 /* Watches one file through a descriptor that is readable after a change: inotify on its folder, or
- * a kqueue of its own, so that a file that is replaced or does not exist yet is seen too. No state.
+ * a kqueue of its own, so that a file that is replaced or does not exist yet is seen too. One
+ * thread at a time.
  */
 #ifndef SKYNET_FILE_WATCH_H
 #define SKYNET_FILE_WATCH_H
@@ -8,10 +9,19 @@
 
 #include "base/error.h"
 
-/// Begins to watch the file at `path`. Returns a descriptor, ended by close, or -1 with `error`.
-int file_watch_open(const char *path, struct skynet_error *error);
+struct file_watch;
+
+/// Begins to watch the file at `path`, which is copied; its folder must exist. Gives a watch, ended
+/// by file_watch_destroy, or NULL with `error`.
+struct file_watch *file_watch_create(const char *path, struct skynet_error *error);
+
+/// What becomes readable when something has changed. It stays the watch's.
+int file_watch_fd(const struct file_watch *watch);
 
 /// Takes the changes that have been noticed. True when one of them concerns the file.
-bool file_watch_changed(int fd, const char *path);
+bool file_watch_changed(struct file_watch *watch);
+
+/// Takes `watch`; NULL is fine.
+void file_watch_destroy(struct file_watch *watch);
 
 #endif

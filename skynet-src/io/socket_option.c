@@ -48,13 +48,14 @@ socket_server_shutdown(struct socket_server *server, int id) {
 int
 socket_server_watch(struct socket_server *server, struct socket_owner owner, const char *path,
 	struct skynet_error *error) {
-	int fd = file_watch_open(path, error);
-	if (fd < 0)
+	struct file_watch *watch = file_watch_create(path, error);
+	if (watch == NULL)
 		return -1;
 	struct socket_entry *entry = socket_table_reserve(&server->table);
 	int id = socket_entry_id(entry);
 	entry->owner = owner;
-	entry->fd = fd;
+	entry->fd = file_watch_fd(watch);
+	entry->watch = watch;
 	entry->kind = SOCKET_KIND_FILE;
 	entry->path = skynet_strdup(path);
 	socket_entry_set_state(entry, SOCKET_STATE_OPEN);

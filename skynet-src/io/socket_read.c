@@ -283,7 +283,7 @@ datagram_ready(struct socket_server *server, struct socket_entry *entry) {
 
 static void
 file_ready(struct socket_server *server, struct socket_entry *entry) {
-	if (file_watch_changed(entry->fd, entry->path))
+	if (file_watch_changed(entry->watch))
 		socket_event_text(server, entry, SOCKET_EVENT_FILE, 0, entry->path);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "io/file_watch.h"
 #include "io/socket_core.h"
 #include "skynet_malloc.h"
 
@@ -242,6 +243,8 @@ socket_destroy(struct socket_server *server, struct socket_entry *entry) {
 	if (entry->fd >= 0) {
 		if (entry->kind == SOCKET_KIND_BORROWED)
 			socket_set_interest(server, entry, 0);
+		else if (entry->watch != NULL)
+			file_watch_destroy(entry->watch);
 		else
 			close(entry->fd);
 		entry->fd = -1;

@@ -96,6 +96,7 @@ entry_reset(struct socket_entry *entry) {
 	atomic_store_explicit(&entry->dropped, 0, memory_order_relaxed);
 	entry->name[0] = '\0';
 	entry->path = NULL;
+	entry->watch = NULL;
 }
 
 static struct socket_entry *

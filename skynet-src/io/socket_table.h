@@ -74,6 +74,7 @@ struct socket_entry {
 	_Atomic(uint64_t) read_count, write_count, read_time_cs, write_time_cs, dropped;
 	char name[SOCKET_ADDRESS_TEXT_SIZE]; /* peer, or what a listener is bound to */
 	char *path;                          /* file to remove, or watched file; owned */
+	struct file_watch *watch;            /* owns the descriptor of a watch, else NULL */
 
 	struct socket_entry *next_free; /* lock of the table */
 };

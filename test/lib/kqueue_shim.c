@@ -1,30 +1,48 @@
 /* See kqueue_shim.h. A queue is an epoll descriptor; what epoll cannot hold (a value per filter) is
  * in a table by descriptor number. A descriptor that was closed leaves the epoll set by itself; its
- * stale row is found when it is added again. */
+ * stale row is found when it is added again. Changes of files come from one inotify descriptor per
+ * queue, which is in its epoll set. */
+#define KQUEUE_SHIM_C
 #include "kqueue_shim.h"
 
 #ifdef __linux__
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define QUEUES_MAX 8
 #define EVENTS_MAX 256
+#define NODES_MAX  8 /* watched files and folders of a queue */
+#define ENTRIES    (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 
 struct row {
 	bool read, write;
 	void *read_udata, *write_udata;
 };
 
+/* EVFILT_VNODE of one descriptor. */
+struct node {
+	int fd;           /* 0: free */
+	int watch;        /* number in the inotify descriptor */
+	unsigned wanted;  /* NOTE_* */
+	unsigned pending; /* of these */
+	void *udata;
+};
+
 struct queue {
-	int fd;      /* epoll; 0: free */
-	int user_fd; /* what NOTE_TRIGGER writes to */
+	int fd;        /* epoll; 0: free */
+	int user_fd;   /* what NOTE_TRIGGER writes to */
+	int change_fd; /* inotify; 0: none yet */
+	struct node nodes[NODES_MAX];
 	struct row *rows;
 	size_t row_count;
 };
@@ -40,6 +58,15 @@ queue_of(int fd) {
 	return NULL;
 }
 
+static void
+clear_queue(struct queue *queue) {
+	close(queue->user_fd);
+	if (queue->change_fd > 0)
+		close(queue->change_fd);
+	free(queue->rows);
+	*queue = (struct queue){.fd = 0};
+}
+
 /* The number may have been that of a queue that is closed now. */
 static struct queue *
 free_queue(int fd) {
@@ -50,9 +77,8 @@ free_queue(int fd) {
 	if (queue == NULL)
 		abort();
 	if (queue->fd != 0)
-		close(queue->user_fd);
-	free(queue->rows);
-	*queue = (struct queue){.fd = fd};
+		clear_queue(queue);
+	queue->fd = fd;
 	return queue;
 }
 
@@ -101,8 +127,127 @@ is_polled(const struct queue *queue, int fd, const struct row *row) {
 	return epoll_ctl(queue->fd, EPOLL_CTL_MOD, fd, &event) == 0;
 }
 
+/* ---- files ---- */
+
+static struct node *
+node_of(struct queue *queue, int fd) {
+	for (int i = 0; i < NODES_MAX; i++)
+		if (queue->nodes[i].fd == fd)
+			return &queue->nodes[i];
+	return NULL;
+}
+
+static int
+open_changes(struct queue *queue) {
+	queue->change_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = queue->change_fd};
+	if (queue->change_fd < 0 ||
+		epoll_ctl(queue->fd, EPOLL_CTL_ADD, queue->change_fd, &event) < 0)
+		abort();
+	return 0;
+}
+
+static int
+apply_node(struct queue *queue, const struct kevent *change) {
+	char path[64];
+	struct node *node = node_of(queue, (int)change->ident);
+	if (!(change->flags & EV_ADD) || !(change->flags & EV_CLEAR))
+		abort(); /* not used */
+	if (queue->change_fd == 0)
+		open_changes(queue);
+	if (node == NULL)
+		node = node_of(queue, 0);
+	if (node == NULL)
+		abort();
+	/* The link leads to the file itself, whatever its name is now. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", (int)change->ident);
+	int watch = inotify_add_watch(queue->change_fd, path,
+		ENTRIES | IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF);
+	if (watch < 0)
+		return -1;
+	*node = (struct node){.fd = (int)change->ident,
+		.watch = watch,
+		.wanted = change->fflags,
+		.udata = change->udata};
+	return 0;
+}
+
+static unsigned
+notes_of(const struct node *node, uint32_t mask) {
+	struct stat status;
+	unsigned notes = 0;
+	if (mask & ENTRIES)
+		notes |= NOTE_WRITE;
+	if (mask & IN_MODIFY)
+		notes |= NOTE_WRITE | NOTE_EXTEND;
+	if (mask & IN_MOVE_SELF)
+		notes |= NOTE_RENAME;
+	if ((mask & (IN_ATTRIB | IN_DELETE_SELF)) && fstat(node->fd, &status) == 0 &&
+		status.st_nlink == 0)
+		notes |= NOTE_DELETE;
+	return notes & node->wanted;
+}
+
+/* Notes what inotify tells at each descriptor that it is about. */
+static void
+read_changes(struct queue *queue) {
+	_Alignas(struct inotify_event) char buffer[4096];
+	ssize_t size;
+	while ((size = read(queue->change_fd, buffer, sizeof(buffer))) > 0) {
+		for (ssize_t at = 0; at < size;) {
+			const struct inotify_event *event = (const void *)(buffer + at);
+			for (int i = 0; i < NODES_MAX; i++)
+				if (queue->nodes[i].fd != 0 && queue->nodes[i].watch == event->wd)
+					queue->nodes[i].pending |=
+						notes_of(&queue->nodes[i], event->mask);
+			at += (ssize_t)(sizeof(*event) + event->len);
+		}
+	}
+}
+
+static int
+translate_changes(struct queue *queue, struct kevent *events, int room) {
+	int count = 0;
+	read_changes(queue);
+	for (int i = 0; i < NODES_MAX && count < room; i++) {
+		struct node *node = &queue->nodes[i];
+		if (node->fd == 0 || node->pending == 0)
+			continue;
+		EV_SET(&events[count], node->fd, EVFILT_VNODE, EV_CLEAR, node->pending, 0,
+			node->udata);
+		node->pending = 0;
+		count++;
+	}
+	return count;
+}
+
+int
+kqueue_shim_close(int fd) {
+	pthread_mutex_lock(&queues_lock);
+	for (int i = 0; i < QUEUES_MAX; i++) {
+		struct node *node = queues[i].fd > 0 ? node_of(&queues[i], fd) : NULL;
+		bool shared = false;
+		for (int j = 0; node != NULL && j < NODES_MAX; j++)
+			shared = shared ||
+				 (&queues[i].nodes[j] != node && queues[i].nodes[j].fd != 0 &&
+					 queues[i].nodes[j].watch == node->watch);
+		if (node != NULL && !shared)
+			inotify_rm_watch(queues[i].change_fd, node->watch);
+		if (node != NULL)
+			*node = (struct node){.fd = 0};
+	}
+	struct queue *queue = queue_of(fd);
+	if (queue != NULL)
+		clear_queue(queue);
+	int result = close(fd);
+	pthread_mutex_unlock(&queues_lock);
+	return result;
+}
+
 static int
 apply_change(struct queue *queue, const struct kevent *change) {
+	if (change->filter == EVFILT_VNODE)
+		return apply_node(queue, change);
 	if (change->filter == EVFILT_USER) {
 		uint64_t one = 1;
 		if (change->fflags & NOTE_TRIGGER)
@@ -143,6 +288,8 @@ translate(struct queue *queue, const struct epoll_event *found, struct kevent *e
 		EV_SET(&events[0], 0, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL);
 		return 1;
 	}
+	if (queue->change_fd > 0 && found->data.fd == queue->change_fd)
+		return translate_changes(queue, events, room);
 	if (row->read && (over || (found->events & EPOLLIN)) && count < room) {
 		EV_SET(&events[count], found->data.fd, EVFILT_READ, flags, 0, 0, row->read_udata);
 		count++;

@@ -1,6 +1,6 @@
-/* kqueue and kevent on top of epoll, as far as socket_kqueue.c uses them, so that it can be built
- * and run on Linux: EVFILT_READ, EVFILT_WRITE and EVFILT_USER. On systems with kqueue, the real
- * thing. */
+/* kqueue and kevent on top of epoll and inotify, as far as socket_kqueue.c and file_watch.c use
+ * them, so that they can be built and run on Linux: EVFILT_READ, EVFILT_WRITE, EVFILT_USER and
+ * EVFILT_VNODE. On systems with kqueue, the real thing. */
 #ifndef TEST_KQUEUE_SHIM_H
 #define TEST_KQUEUE_SHIM_H
 
@@ -22,6 +22,7 @@ struct kevent {
 
 #define EVFILT_READ  (-1)
 #define EVFILT_WRITE (-2)
+#define EVFILT_VNODE (-4)
 #define EVFILT_USER  (-11)
 
 #define EV_ADD    0x0001
@@ -30,6 +31,10 @@ struct kevent {
 #define EV_EOF    0x8000
 
 #define NOTE_TRIGGER 0x01000000u
+#define NOTE_DELETE  0x0001u
+#define NOTE_WRITE   0x0002u
+#define NOTE_EXTEND  0x0004u
+#define NOTE_RENAME  0x0020u
 
 #define EV_SET(event, id, filter_, flags_, fflags_, data_, udata_) \
 	do {                                                       \
@@ -45,6 +50,12 @@ struct kevent {
 int kqueue(void);
 int kevent(int queue, const struct kevent *changes, int change_count, struct kevent *events,
 	int event_count, const struct timespec *timeout);
+
+/* Closing ends a queue, and what is asked about a descriptor, at once. */
+int kqueue_shim_close(int fd);
+#ifndef KQUEUE_SHIM_C
+#define close kqueue_shim_close
+#endif
 #endif
 
 #endif

@@ -1,0 +1,299 @@
+// wrap: inotify_init1 inotify_add_watch
+/* Watches of files: made, written, replaced, removed, in folders that come and go; each system call
+ * fails once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/file_watch.h"
+#include "socket_fixture.h"
+
+#define CHANGES 40 /* enough to see a descriptor that is lost with each */
+
+struct watched {
+	char folder[64], path[96], other[96];
+	struct file_watch *watch;
+	int descriptors;
+};
+
+/* ---- injection ---- */
+
+static int fail_call; /* counts down to the call that fails; 0: none */
+
+static bool
+fails(void) {
+	if (fail_call == 0 || --fail_call > 0)
+		return false;
+	errno = EMFILE;
+	return true;
+}
+
+#ifndef SOCKET_KQUEUE_HEADER
+int __real_inotify_init1(int flags);
+int __wrap_inotify_init1(int flags);
+int
+__wrap_inotify_init1(int flags) {
+	return fails() ? -1 : __real_inotify_init1(flags);
+}
+
+int __real_inotify_add_watch(int fd, const char *path, uint32_t mask);
+int __wrap_inotify_add_watch(int fd, const char *path, uint32_t mask);
+int
+__wrap_inotify_add_watch(int fd, const char *path, uint32_t mask) {
+	return fails() ? -1 : __real_inotify_add_watch(fd, path, mask);
+}
+#define CALL_COUNT 2
+#else
+int __real_kqueue(void);
+int __wrap_kqueue(void);
+int
+__wrap_kqueue(void) {
+	return fails() ? -1 : __real_kqueue();
+}
+
+struct kevent;
+int __real_kevent(int queue, const struct kevent *changes, int change_count, struct kevent *events,
+	int event_count, const struct timespec *timeout);
+int __wrap_kevent(int queue, const struct kevent *changes, int change_count, struct kevent *events,
+	int event_count, const struct timespec *timeout);
+int
+__wrap_kevent(int queue, const struct kevent *changes, int change_count, struct kevent *events,
+	int event_count, const struct timespec *timeout) {
+	return fails() ? -1
+		       : __real_kevent(queue, changes, change_count, events, event_count, timeout);
+}
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, int mode);
+int
+__wrap_open(const char *path, int flags, int mode) {
+	return fails() ? -1 : __real_open(path, flags, mode);
+}
+
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, long argument);
+int
+__wrap_fcntl(int fd, int command, long argument) {
+	return fails() ? -1 : __real_fcntl(fd, command, argument);
+}
+#define CALL_COUNT 4
+#endif
+
+/* ---- fixture ---- */
+
+static int
+setup_watched(void **state) {
+	struct watched *w = calloc(1, sizeof(*w));
+	strcpy(w->folder, "/tmp/skynet-test-XXXXXX");
+	if (mkdtemp(w->folder) == NULL)
+		return -1;
+	snprintf(w->path, sizeof(w->path), "%s/names.lua", w->folder);
+	snprintf(w->other, sizeof(w->other), "%s/names.new", w->folder);
+	w->descriptors = count_descriptors();
+	*state = w;
+	return 0;
+}
+
+static int
+teardown_watched(void **state) {
+	struct watched *w = *state;
+	file_watch_destroy(w->watch);
+	unlink(w->path);
+	unlink(w->other);
+	rmdir(w->folder);
+	int left = count_descriptors() - w->descriptors;
+	free(w);
+	return left == 0 ? 0 : -1;
+}
+
+static void
+write_file(const char *path, const char *text) {
+	FILE *file = fopen(path, "a");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static bool
+readable(struct watched *w, int timeout_ms) {
+	struct pollfd entry = {.fd = file_watch_fd(w->watch), .events = POLLIN};
+	return poll(&entry, 1, timeout_ms) == 1;
+}
+
+/* Changes are told at once, but some say nothing about the file. */
+static void
+expect_change(struct watched *w) {
+	uint64_t deadline = test_now_ms() + DEADLINE_MS;
+	do {
+		assert_true(test_now_ms() < deadline);
+		readable(w, 100);
+	} while (!file_watch_changed(w->watch));
+	/* one system call may be several changes */
+	while (readable(w, 0))
+		file_watch_changed(w->watch);
+}
+
+static void
+expect_nothing(struct watched *w) {
+	do
+		assert_false(file_watch_changed(w->watch));
+	while (readable(w, 0));
+}
+
+static void
+begin(struct watched *w) {
+	struct skynet_error error;
+	w->watch = file_watch_create(w->path, &error);
+	assert_non_null(w->watch);
+	expect_nothing(w);
+}
+
+/* ---- cases ---- */
+
+static void
+tells_of_a_file_that_is_made_written_and_removed(void **state) {
+	struct watched *w = *state;
+	begin(w);
+	write_file(w->path, "one");
+	expect_change(w);
+	write_file(w->path, "two");
+	expect_change(w);
+	unlink(w->path);
+	expect_change(w);
+	expect_nothing(w);
+	write_file(w->path, "three");
+	expect_change(w);
+}
+
+static void
+tells_of_a_file_that_is_replaced(void **state) {
+	struct watched *w = *state;
+	write_file(w->path, "one");
+	begin(w);
+	for (int i = 0; i < CHANGES; i++) {
+		write_file(w->other, "two");
+		assert_int_equal(rename(w->other, w->path), 0);
+		expect_change(w);
+	}
+	write_file(w->path, "three");
+	expect_change(w);
+	assert_int_equal(rename(w->path, w->other), 0);
+	expect_change(w);
+}
+
+static void
+says_nothing_of_other_files_of_the_folder(void **state) {
+	struct watched *w = *state;
+	write_file(w->path, "one");
+	begin(w);
+	for (int i = 0; i < CHANGES; i++) {
+		write_file(w->other, "x");
+		expect_nothing(w);
+		unlink(w->other);
+		expect_nothing(w);
+	}
+	write_file(w->path, "two");
+	expect_change(w);
+}
+
+static void
+keeps_no_descriptors_of_past_changes(void **state) {
+	struct watched *w = *state;
+	begin(w);
+	write_file(w->path, "x");
+	expect_change(w);
+	int before = count_descriptors();
+	for (int i = 0; i < CHANGES; i++) {
+		write_file(w->path, "x");
+		expect_change(w);
+	}
+	assert_int_equal(count_descriptors(), before);
+	file_watch_destroy(w->watch);
+	w->watch = NULL;
+	assert_int_equal(count_descriptors(), w->descriptors);
+}
+
+static void
+lives_on_when_its_folder_is_removed(void **state) {
+	struct watched *w = *state;
+	write_file(w->path, "x");
+	begin(w);
+	unlink(w->path);
+	assert_int_equal(rmdir(w->folder), 0);
+	expect_change(w);
+	expect_nothing(w);
+}
+
+static void
+takes_paths_without_a_folder_and_in_the_root(void **state) {
+	struct watched *w = *state;
+	struct skynet_error error;
+	char before[4096];
+	assert_non_null(getcwd(before, sizeof(before)));
+	assert_int_equal(chdir(w->folder), 0);
+	w->watch = file_watch_create("names.lua", &error);
+	assert_non_null(w->watch);
+	write_file("names.lua", "x");
+	expect_change(w);
+	assert_int_equal(chdir(before), 0);
+	file_watch_destroy(w->watch);
+	w->watch = file_watch_create("/no_such_file_in_the_root", &error);
+	assert_non_null(w->watch);
+	expect_nothing(w);
+}
+
+static void
+a_folder_that_is_not_there_is_an_error_that_names_the_path(void **state) {
+	struct watched *w = *state;
+	static const char *const paths[] = {"/no/such/folder/file", "/dev/null/file"};
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct skynet_error error = {0};
+		assert_null(file_watch_create(paths[i], &error));
+		assert_non_null(strstr(error.text, paths[i]));
+		assert_int_equal(error.code, SKYNET_ESYSTEM);
+	}
+	assert_int_equal(count_descriptors(), w->descriptors);
+}
+
+static void
+each_system_call_that_fails_is_an_error_and_leaves_nothing(void **state) {
+	struct watched *w = *state;
+	for (int i = 1; i <= CALL_COUNT; i++) {
+		struct skynet_error error = {0};
+		fail_call = i;
+		assert_null(file_watch_create(w->path, &error));
+		assert_non_null(strstr(error.text, strerror(EMFILE)));
+		assert_int_equal(fail_call, 0);
+		assert_int_equal(count_descriptors(), w->descriptors);
+	}
+	begin(w);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup_watched, teardown_watched)
+
+int
+main(void) {
+	const struct CMUnitTest tests[] = {
+		CASE(tells_of_a_file_that_is_made_written_and_removed),
+		CASE(tells_of_a_file_that_is_replaced),
+		CASE(says_nothing_of_other_files_of_the_folder),
+		CASE(keeps_no_descriptors_of_past_changes),
+		CASE(lives_on_when_its_folder_is_removed),
+		CASE(takes_paths_without_a_folder_and_in_the_root),
+		CASE(a_folder_that_is_not_there_is_an_error_that_names_the_path),
+		CASE(each_system_call_that_fails_is_an_error_and_leaves_nothing),
+	};
+	return cmocka_run_group_tests_name("file_watch", tests, NULL, NULL);
+}
