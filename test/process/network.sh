@@ -33,10 +33,11 @@ load_answers() {
 	answers "$1" "skynet.call(load_service, 'lua', $2)" "$3"
 }
 
-# more ID WHAT PATTERN: waits until there are ten more calls with that outcome than now.
+# more ID WHAT PATTERN [NUMBER]: waits until so many (10) more calls than now had that outcome.
 more() {
 	found=$(load "$1" "'count', '$2', '$3'")
-	answers "$1" "skynet.call(load_service, 'lua', 'count', '$2', '$3') >= ${found:-0} + 10" true
+	answers "$1" \
+		"skynet.call(load_service, 'lua', 'count', '$2', '$3') >= ${found:-0} + ${4:-10}" true
 }
 
 # load_from ID TARGET...: a node begins to send, on new streams, to the others of these.
