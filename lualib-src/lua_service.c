@@ -158,6 +158,20 @@ protocol_check(lua_State *L, struct lua_service *service, int index) {
 	return protocol;
 }
 
+/// Makes room for one more protocol.
+static void
+protocols_grow(struct lua_service *service) {
+	size_t count = (size_t)service->protocol_count;
+	if (count < FIRST_PROTOCOLS)
+		return;
+	bool first = service->protocols == service->first_protocols;
+	struct protocol *grown =
+		skynet_realloc(first ? NULL : service->protocols, (count + 1) * sizeof *grown);
+	if (first)
+		memcpy(grown, service->first_protocols, sizeof service->first_protocols);
+	service->protocols = grown;
+}
+
 /// Adds the protocol whose table is at stack index `index`. Raises for a bad or taken name or id.
 static void
 protocol_add(lua_State *L, struct lua_service *service, int index) {
@@ -187,8 +201,7 @@ protocol_add(lua_State *L, struct lua_service *service, int index) {
 	int ref = luaL_ref(L, LUA_REGISTRYINDEX);
 
 	/* What C looks into. The name is a key of the table above, which keeps it alive. */
-	size_t count = (size_t)service->protocol_count + 1;
-	service->protocols = skynet_realloc(service->protocols, count * sizeof *service->protocols);
+	protocols_grow(service);
 	service->protocols[service->protocol_count] =
 		(struct protocol){lua_tostring(L, -2), (int)id, ref};
 	service->protocol_index[id] = (uint8_t)service->protocol_count++;
@@ -250,9 +263,9 @@ service_close(lua_State *L) {
 		service->traces = note->next;
 		skynet_free(note);
 	}
-	skynet_free(service->protocols);
-	skynet_free(service->protocol_index);
-	service->protocols = NULL;
+	if (service->protocols != service->first_protocols)
+		skynet_free(service->protocols);
+	service->protocols = service->first_protocols;
 	service->protocol_count = 0;
 	return 0;
 }
@@ -290,6 +303,13 @@ setting_integer(struct skynet_context *context, const char *key) {
 	return *end == '\0' && value > 0 && value <= INT32_MAX ? (int)value : 0;
 }
 
+/// Takes from the context what differs from service to service.
+static void
+service_bind(struct lua_service *service) {
+	service->handle = skynet_context_handle(service->context);
+	service->call_timeout_cs = setting_integer(service->context, "call_timeout");
+}
+
 /// Pushes the userdata of a new service, bound to the main thread.
 static struct lua_service *
 service_create(lua_State *L, struct snlua *snlua) {
@@ -298,26 +318,27 @@ service_create(lua_State *L, struct snlua *snlua) {
 		.thread = {service, THREAD_SERVICE},
 		.context = snlua->context,
 		.snlua = snlua,
-		.handle = skynet_context_handle(snlua->context),
 		.timeouts = LUA_NOREF,
 		.tokens = LUA_NOREF,
 		.unknown_request = LUA_NOREF,
 		.unknown_response = LUA_NOREF,
 		.raw_callback = LUA_NOREF,
 		.stop_hooks = LUA_NOREF,
-		.call_timeout_cs = setting_integer(snlua->context, "call_timeout"),
 	};
+	service->protocols = service->first_protocols;
+	memset(service->protocol_index, NO_PROTOCOL, PROTOCOL_MAX);
+	service_bind(service);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
 	service->L = lua_tothread(L, -1);
 	lua_pop(L, 1);
-	service->protocol_index = skynet_malloc(PROTOCOL_MAX);
-	memset(service->protocol_index, NO_PROTOCOL, PROTOCOL_MAX);
 	lua_createtable(L, 0, 1);
 	lua_pushcfunction(L, service_close);
 	lua_setfield(L, -2, "__gc");
 	lua_setmetatable(L, -2);
 	return service;
 }
+
+static int service_prepare(lua_State *L);
 
 struct lua_service *
 service_open(lua_State *L) {
@@ -351,5 +372,15 @@ service_open(lua_State *L) {
 	add_builtin(
 		L, service, "debug", PTYPE_RESERVED_DEBUG, core_pack, core_unpack, dispatch_debug);
 	watch_collector(L);
+	lua_pushcfunction(L, service_prepare);
+	lua_setfield(L, LUA_REGISTRYINDEX, SNLUA_PREPARE_KEY);
 	return service;
+}
+
+/// See SNLUA_PREPARE_KEY. So far the service owns no memory but that of the Lua state, and points
+/// to nothing but that, its snlua and its context: a copy needs no more than new numbers.
+static int
+service_prepare(lua_State *L) {
+	service_bind(service_open(L));
+	return 0;
 }

@@ -24,7 +24,9 @@
 
 #define PROTOCOL_MAX 256 /* ids 0..255 */
 #define NO_PROTOCOL  0xff
-#define MS_PER_CS    10
+/* Protocols that take no memory of their own: the four of every service, and a few. */
+#define FIRST_PROTOCOLS 6
+#define MS_PER_CS       10
 
 struct snlua;
 struct task;
@@ -78,11 +80,11 @@ struct lua_service {
 	struct task *current; /* the task that runs, NULL outside of tasks */
 	struct seri_buffer scratch;
 
-	int keys[KEY_COUNT]; /* registry references of the names of fields */
-	struct protocol *protocols;
+	int keys[KEY_COUNT];        /* registry references of the names of fields */
+	struct protocol *protocols; /* `first_protocols` until there are more */
 	int protocol_count;
-	uint8_t *protocol_index; /* id to place in `protocols`, NO_PROTOCOL when there is none */
-	int protocol_table;      /* registry reference of skynet._proto */
+	int protocol_table; /* registry reference of skynet._proto */
+	struct protocol first_protocols[FIRST_PROTOCOLS];
 
 	struct session_table sessions;
 	int last_session;     /* the last one handed out */
@@ -117,6 +119,7 @@ struct lua_service {
 	bool trace_timeout;  /* remember where timeouts were made */
 	bool exiting;        /* skynet.exit has begun: nothing new is handled */
 	bool closed;         /* the state is being closed */
+	uint8_t protocol_index[PROTOCOL_MAX]; /* id to place in `protocols`, or NO_PROTOCOL */
 };
 
 /// The service that `L` belongs to. O(1).

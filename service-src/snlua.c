@@ -42,10 +42,8 @@ setting_or(struct skynet_context *context, const char *key, const char *otherwis
 	return value != NULL ? value : otherwise;
 }
 
-/// Opens what every service has. Runs protected; the service is the argument.
-static int
-open_state(lua_State *L) {
-	struct snlua *service = lua_touserdata(L, 1);
+void
+snlua_open_libraries(lua_State *L, struct snlua *service) {
 	/* All of this stays: a collection would find nothing. */
 	lua_gc(L, LUA_GCSTOP);
 	lua_pushboolean(L, 1);
@@ -62,13 +60,23 @@ open_state(lua_State *L) {
 	lua_pushcfunction(L, snlua_run_script);
 	lua_setfield(L, -2, "skynet.loader");
 	lua_pop(L, 1);
+	/* Not generational: that mode is reliable only in late releases of Lua 5.4. */
+	lua_gc(L, LUA_GCINC, 0, 0, 0);
+}
+
+/// Makes a new or copied state that of the service. Runs protected; the service is the argument.
+static int
+open_state(lua_State *L) {
+	struct snlua *service = lua_touserdata(L, 1);
+	if (service->image == NULL)
+		snlua_open_libraries(L, service);
+	else
+		template_adopt(L);
 	for (size_t i = 0; i < sizeof loader_globals / sizeof loader_globals[0]; i++) {
 		lua_pushstring(L, setting_or(service->context, loader_globals[i].setting,
 					  loader_globals[i].otherwise));
 		lua_setglobal(L, loader_globals[i].global);
 	}
-	/* Not generational: that mode is reliable only in late releases of Lua 5.4. */
-	lua_gc(L, LUA_GCINC, 0, 0, 0);
 	lua_gc(L, LUA_GCRESTART);
 	/* A negative step is credit: no cycle begins while an ordinary script is loaded. */
 	lua_gc(L, LUA_GCSTEP, -LOAD_CREDIT_KIB);
@@ -121,7 +129,7 @@ run_loader(struct snlua *service, const char *args, size_t size) {
 	const char *loader = setting_or(service->context, "lualoader", DEFAULT_LOADER);
 	int base = lua_gettop(L);
 	lua_pushcfunction(L, traceback);
-	int status = code_cache_load(service->cache, L, loader, NULL, service->cache_mode);
+	int status = code_cache_load(service, L, loader, NULL);
 	if (status != LUA_OK) {
 		char what[REASON_SIZE];
 		snprintf(what, sizeof what, "Can't load %s", loader);
@@ -153,32 +161,61 @@ apply_memory_limit(struct snlua *service) {
 	lua_pop(L, 1);
 }
 
-/// Builds the state and runs the script. Returns 0, or -1 with the reason logged.
+/// A service may idle for long: what loading left behind goes now, unless it is little, as it is
+/// where hardly anything had to be loaded. Then a cycle begins as after a collection: when the
+/// state is twice as large.
+static void
+settle_memory(struct snlua *service) {
+	size_t used = atomic_load_explicit(&service->memory, memory_order_relaxed);
+	if (service->image == NULL || used > service->image_size + service->image_size / 4) {
+		lua_gc(service->L, LUA_GCCOLLECT);
+	} else {
+		lua_gc(service->L, LUA_GCRESTART);
+		lua_gc(service->L, LUA_GCSTEP, -(int)(used / 1024));
+	}
+	snlua_memory_report(service);
+}
+
+/// Gives the service its Lua state, as it comes from Lua or as a copy. Returns 0, or -1 with the
+/// reason logged.
 static int
-launch(struct snlua *service, const char *args, size_t size) {
+make_state(struct snlua *service, const char *args, size_t size) {
 	service->cache = code_cache_of(service->context);
+	service->templates = templates_of(service->context);
+	if (template_begin(service, args, size))
+		return 0;
 	service->L = lua_newstate(snlua_allocate, service);
 	if (service->L == NULL) {
 		skynet_error(service->context, "lua loader error : cannot create a Lua state");
 		return -1;
 	}
-	lua_State *L = service->L;
 	/* Lua leaves this as it was allocated; new threads get a copy. */
-	memset(lua_getextraspace(L), 0, LUA_EXTRASPACE);
+	memset(lua_getextraspace(service->L), 0, LUA_EXTRASPACE);
+	return 0;
+}
+
+/// Builds the state and runs the script. Returns 0, or -1 with the reason logged.
+static int
+launch(struct snlua *service, const char *args, size_t size) {
+	int result = make_state(service, args, size);
+	if (result != 0) {
+		template_end(service, false);
+		return result;
+	}
+	lua_State *L = service->L;
 	skynet_probe_set(service->context, snlua_probe, service);
 	snlua_turn_begin(service, L);
 	lua_pushcfunction(L, open_state);
 	lua_pushlightuserdata(L, service);
-	int result = -1;
+	result = -1;
 	if (lua_pcall(L, 1, 0, 0) != LUA_OK)
 		report(service, "lua loader error", error_message(L), args, size);
 	else
 		result = run_loader(service, args, size);
+	template_end(service, result == 0);
 	if (result == 0) {
 		apply_memory_limit(service);
-		/* A service may idle for long: what loading left behind goes now. */
-		lua_gc(L, LUA_GCCOLLECT);
-		snlua_memory_report(service);
+		settle_memory(service);
 	}
 	snlua_turn_end(service);
 	return result;

@@ -13,12 +13,20 @@
 #include <lua.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "skynet.h"
 
 #define SNLUA_REGISTRY_KEY "snlua"
 #define SNLUA_MEMLIMIT_KEY "memlimit"       /* registry: bytes, read once after the main chunk */
 #define SNLUA_CONTEXT_KEY  "skynet_context" /* registry: light userdata, the context */
+
+/* Registry: a light C function that a module leaves when its part of a state can be copied along
+ * with the state. It is called in the template, where it opens that part, and in each copy, where
+ * it makes it the part of the new service. */
+#define SNLUA_PREPARE_KEY "snlua.prepare"
+
+#define SNLUA_SPARE_LISTS 32 /* the last one has all larger blocks */
 
 /* Bits of `attention`. */
 enum snlua_attention {
@@ -30,6 +38,8 @@ enum snlua_attention {
 #define SNLUA_REQUESTS ((unsigned)SNLUA_INTERRUPT | SNLUA_REPORT | SNLUA_STALLED)
 
 struct code_cache;
+struct templates;
+struct template_use;
 
 struct snlua {
 	struct skynet_context *context;
@@ -49,6 +59,13 @@ struct snlua {
 	size_t warning;         /* next size to warn at */
 	size_t accounted;       /* what the kernel was last told */
 
+	/* The piece of memory that the state was copied into, NULL when it was not. What is freed
+	 * in there is used again. */
+	char *image;
+	size_t image_size;
+	uint32_t spare;                     /* bit i: spares[i] is not 0 */
+	uint32_t spares[SNLUA_SPARE_LISTS]; /* free blocks of i words: offset of the first */
+
 	/* Excludes the freeing of call frames and threads while a foreign thread arms a hook. */
 	_Atomic(int) freeing; /* 1 while the running thread gives memory back; read by any thread */
 	_Atomic(int) arming;  /* 1 while a thread holds on to `active` to arm a hook; any thread */
@@ -57,8 +74,10 @@ struct snlua {
 	lua_Hook user_hook;
 	int user_mask, user_count;
 
-	struct code_cache *cache; /* of the process */
-	int cache_mode;           /* enum code_cache_mode */
+	struct code_cache *cache;    /* of the process */
+	int cache_mode;              /* enum code_cache_mode */
+	struct templates *templates; /* of the process */
+	struct template_use *use;    /* while the script is loaded */
 };
 
 /// The service that `L` belongs to, NULL outside of snlua. Looks into the registry: keep the

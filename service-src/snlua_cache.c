@@ -33,7 +33,14 @@ struct code_cache {
 	struct blob *buckets[BUCKETS]; /* guarded by lock */
 };
 
-static void
+struct blob *
+blob_grab(struct blob *blob) {
+	/* The caller has a reference, so there is no last one to race with. */
+	atomic_fetch_add_explicit(&blob->references, 1, memory_order_relaxed);
+	return blob;
+}
+
+void
 blob_drop(struct blob *blob) {
 	/* The last one must see what the others did with it: acquire pairs with their release. */
 	if (atomic_fetch_sub_explicit(&blob->references, 1, memory_order_acq_rel) != 1)
@@ -191,22 +198,33 @@ blob_read(lua_State *L, void *ud, size_t *size) {
 }
 
 int
-code_cache_load(struct code_cache *cache, lua_State *L, const char *filename, const char *mode,
-	int cache_mode) {
-	if (filename == NULL || cache == NULL || cache_mode == CODE_CACHE_OFF)
+blob_load(lua_State *L, const struct blob *blob) {
+	struct blob_reader reader = {blob, false};
+	return lua_load(L, blob_read, &reader, blob->filename, "b");
+}
+
+int
+code_cache_load(struct snlua *service, lua_State *L, const char *filename, const char *mode) {
+	struct code_cache *cache = service->cache;
+	if (filename == NULL || cache == NULL || service->cache_mode == CODE_CACHE_OFF)
 		return luaL_loadfilex(L, filename, mode);
 	uint32_t hash = hash_text(filename);
 	struct blob *blob = cache_grab(cache, filename, hash);
-	if (blob != NULL) {
-		struct blob_reader reader = {blob, false};
+	int status = LUA_OK;
+	if (blob == NULL) {
+		status = luaL_loadfilex(L, filename, mode);
+		if (status == LUA_OK && service->cache_mode == CODE_CACHE_ON) {
+			cache_fill(cache, L, filename, hash);
+			blob = cache_grab(cache, filename, hash);
+		}
+	} else if (!template_take(service, L, blob)) {
 		/* lua_load is protected: nothing raises while the blob is held. */
-		int status = lua_load(L, blob_read, &reader, filename, "b");
-		blob_drop(blob);
-		return status;
+		status = blob_load(L, blob);
 	}
-	int status = luaL_loadfilex(L, filename, mode);
-	if (status == LUA_OK && cache_mode == CODE_CACHE_ON)
-		cache_fill(cache, L, filename, hash);
+	if (blob != NULL) {
+		template_note(service, blob);
+		blob_drop(blob);
+	}
 	return status;
 }
 

@@ -17,8 +17,7 @@ upvalue_service(lua_State *L) {
 
 static int
 load_cached(lua_State *L, const char *filename, const char *mode) {
-	struct snlua *service = upvalue_service(L);
-	return code_cache_load(service->cache, L, filename, mode, service->cache_mode);
+	return code_cache_load(upvalue_service(L), L, filename, mode);
 }
 
 /// loadfile([filename [, mode [, env]]])
@@ -173,7 +172,9 @@ cached_searcher(lua_State *L) {
 /// codecache.clear()
 static int
 codecache_clear(lua_State *L) {
-	code_cache_clear(upvalue_service(L)->cache);
+	struct snlua *service = upvalue_service(L);
+	code_cache_clear(service->cache);
+	templates_clear(service->templates);
 	return 0;
 }
 

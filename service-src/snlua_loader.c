@@ -58,7 +58,7 @@ push_substituted(lua_State *L, const char *pattern, size_t size) {
 /// As luaL_loadfile, through the cache of the service.
 static int
 load_file(lua_State *L, struct snlua *service, const char *filename) {
-	return code_cache_load(service->cache, L, filename, NULL, service->cache_mode);
+	return code_cache_load(service, L, filename, NULL);
 }
 
 /// Pushes the chunk of the script and the pattern that led to it. Raises the messages of all

@@ -6,12 +6,20 @@
  * two.
  */
 #include <sched.h>
+#include <string.h>
 
 #include "snlua_parts.h"
 
 #define ACCOUNT_STEP  ((size_t)16 * 1024)
 #define FIRST_WARNING ((size_t)32 * 1024 * 1024)
 #define MIB           (1024.0 * 1024.0)
+#define WORD          sizeof(uint64_t)
+#define LARGE         (SNLUA_SPARE_LISTS - 1)
+
+/* A free block in the image. Offsets are in words; the state begins there, so 0 is none. */
+struct spare {
+	uint32_t next, words;
+};
 
 static inline size_t
 memory_used(const struct snlua *service) {
@@ -51,6 +59,62 @@ memory_grow(struct snlua *service, size_t used) {
 	return 1;
 }
 
+/* ---- blocks in the image ---- */
+
+/// True when `block` is a part of the copied state and not a block of its own.
+static inline int
+in_image(const struct snlua *service, const void *block) {
+	return (uintptr_t)block - (uintptr_t)service->image < service->image_size;
+}
+
+void
+snlua_memory_spare(struct snlua *service, void *block, size_t size) {
+	size_t words = (size + WORD - 1) / WORD;
+	if (words * WORD < sizeof(struct spare))
+		return;
+	size_t list = words < LARGE ? words : LARGE;
+	struct spare *spare = block;
+	spare->words = (uint32_t)words;
+	spare->next = service->spares[list];
+	service->spares[list] = (uint32_t)((size_t)((char *)block - service->image) / WORD);
+	service->spare |= (uint32_t)1 << list;
+}
+
+/// A block of the image for `size` bytes, NULL when there is none at hand.
+static void *
+spare_take(struct snlua *service, size_t size) {
+	size_t words = (size + WORD - 1) / WORD;
+	if (words * WORD < sizeof(struct spare))
+		return NULL;
+	size_t list = words < LARGE ? words : LARGE;
+	uint32_t fitting = service->spare & UINT32_MAX << list;
+	if (fitting == 0)
+		return NULL;
+	list = (size_t)__builtin_ctz(fitting);
+	struct spare *spare = (void *)(service->image + service->spares[list] * WORD);
+	if (spare->words < words)
+		return NULL;
+	size_t rest = spare->words - words;
+	service->spares[list] = spare->next;
+	if (spare->next == 0)
+		service->spare &= ~((uint32_t)1 << list);
+	snlua_memory_spare(service, (char *)spare + words * WORD, rest * WORD);
+	return spare;
+}
+
+/// As realloc of a block of the image. The caller excludes who looks at call frames.
+static void *
+resize_in_image(struct snlua *service, void *block, size_t old_size, size_t new_size) {
+	if (new_size <= old_size)
+		return block;
+	void *moved = skynet_lalloc(NULL, 0, new_size);
+	if (moved != NULL) {
+		memcpy(moved, block, old_size);
+		snlua_memory_spare(service, block, old_size);
+	}
+	return moved;
+}
+
 /// Frees a block, unless another thread is just looking at call frames: then waits for that first.
 static inline void
 memory_release(struct snlua *service, void *block, size_t size) {
@@ -65,7 +129,10 @@ memory_release(struct snlua *service, void *block, size_t size) {
 		atomic_store_explicit(&service->freeing, 0, memory_order_release);
 		sched_yield();
 	}
-	skynet_lalloc(block, size, 0);
+	if (in_image(service, block))
+		snlua_memory_spare(service, block, size);
+	else
+		skynet_lalloc(block, size, 0);
 	/* Pairs with the acquire load of the arming thread. */
 	atomic_store_explicit(&service->freeing, 0, memory_order_release);
 }
@@ -90,7 +157,12 @@ snlua_allocate(void *ud, void *block, size_t old_size, size_t new_size) {
 	used = used - old_size + new_size;
 	if (used > service->high && new_size > old_size && !memory_grow(service, used))
 		return NULL;
-	void *moved = skynet_lalloc(block, old_size, new_size);
+	void *moved = NULL;
+	if (block != NULL && in_image(service, block))
+		moved = resize_in_image(service, block, old_size, new_size);
+	else if (block != NULL || service->spare == 0 ||
+		 (moved = spare_take(service, new_size)) == NULL)
+		moved = skynet_lalloc(block, old_size, new_size);
 	if (moved != NULL)
 		memory_store(service, used);
 	return moved;
@@ -118,4 +190,7 @@ snlua_memory_fini(struct snlua *service) {
 	if (service->accounted != 0)
 		skynet_account_add(service->context, -(ptrdiff_t)service->accounted);
 	service->accounted = 0;
+	skynet_free(service->image);
+	service->image = NULL;
+	service->image_size = 0;
 }

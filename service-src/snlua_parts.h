@@ -25,6 +25,9 @@ void snlua_memory_report(struct snlua *service);
 /// Takes what is accounted to the service back from the kernel. After the state is closed.
 void snlua_memory_fini(struct snlua *service);
 
+/// Makes `size` bytes of the image, which nobody uses, available. Running thread.
+void snlua_memory_spare(struct snlua *service, void *block, size_t size);
+
 /* ---- snlua_signal.c: breaking into running code ---- */
 
 /// Asks the code that runs now for `request` (bits of SNLUA_REQUESTS). Does nothing when the
@@ -52,10 +55,22 @@ enum code_cache_mode { CODE_CACHE_ON, CODE_CACHE_EXIST, CODE_CACHE_OFF };
 /// The cache of the process. Borrowed from the runtime, never ended by a service. Any thread.
 struct code_cache *code_cache_of(struct skynet_context *context);
 
-/// As luaL_loadfilex through the cache: pushes the function, or the message of a failure.
-/// `filename` NULL is stdin, which is never cached. Returns the status of the load.
-int code_cache_load(struct code_cache *cache, lua_State *L, const char *filename, const char *mode,
-	int cache_mode);
+/// As luaL_loadfilex through the cache of the service: pushes the function, or the message of a
+/// failure. `filename` NULL is stdin, which is never cached. Returns the status of the load.
+/// Running thread.
+int code_cache_load(struct snlua *service, lua_State *L, const char *filename, const char *mode);
+
+/* The compiled form of one file; it does not change. */
+struct blob;
+
+/// Pushes the function of a blob, or the message of a failure. Returns the status of the load.
+int blob_load(lua_State *L, const struct blob *blob);
+
+/// Gives one more reference to a blob that the caller has one to (blob_drop). Any thread.
+struct blob *blob_grab(struct blob *blob);
+
+/// Ends a reference. Any thread.
+void blob_drop(struct blob *blob);
 
 /// True when `filename` is in the cache. Any thread.
 bool code_cache_has(struct code_cache *cache, const char *filename);
@@ -73,6 +88,66 @@ void code_cache_clear(struct code_cache *cache);
 
 /// Opens skynet.codecache, and replaces loadfile, dofile and the Lua searcher of `package`.
 int snlua_open_codecache(lua_State *L);
+
+/* ---- snlua_image.c: copies of a state ---- */
+
+/* The memory of a state in one piece, with the places of all pointers. It does not change. */
+struct state_image;
+
+/* The blocks of a state that is going to be an image. */
+struct image_draft;
+
+/// An empty draft. Ended by image_draft_destroy, after the state is closed.
+struct image_draft *image_draft_create(void);
+void image_draft_destroy(struct image_draft *draft);
+
+/// lua_Alloc of the state; `draft` is the struct image_draft.
+void *image_draft_allocate(void *draft, void *block, size_t old_size, size_t new_size);
+
+/// Makes an image of the state `L` on `draft`, in which nothing runs. Pointers into `service` and
+/// to its context are replaced in each copy. Gives one reference (state_image_drop), or NULL when
+/// some coroutine is in the midst of a function whose variables are shared.
+struct state_image *state_image_create(
+	const struct image_draft *draft, lua_State *L, const struct snlua *service);
+
+/// True when a copy of the image holds what an image must hold. `probe` is a service that has no
+/// state yet, and has none after it. Slow; once for each image.
+bool state_image_check(struct state_image *image, struct snlua *probe);
+
+/// Gives `service`, which has a context and no state yet, a copy of the state. Borrows the image.
+/// Any thread.
+void state_image_copy(const struct state_image *image, struct snlua *service);
+
+/// Ends a reference. Any thread.
+void state_image_drop(struct state_image *image);
+
+/* ---- snlua_template.c: from the second launch of a script on, its state is a copy ---- */
+
+/// The templates of the process. Borrowed from the runtime. Any thread.
+struct templates *templates_of(struct skynet_context *context);
+
+/// Begins a launch: gives the service its state from the template of the script that is the first
+/// word of `args`, or notes what this launch loads, so that the next one has a template. Returns
+/// true when there is a state now. Running thread, as all below.
+bool template_begin(struct snlua *service, const char *args, size_t size);
+
+/// Called in a copied state, protected: makes the parts of modules those of this service.
+void template_adopt(lua_State *L);
+
+/// Pushes the function of `blob` when the template had it ready. Otherwise returns false.
+bool template_take(struct snlua *service, lua_State *L, struct blob *blob);
+
+/// Notes that this launch has loaded `blob`. Borrows it.
+void template_note(struct snlua *service, struct blob *blob);
+
+/// Ends the launch, which went well or not.
+void template_end(struct snlua *service, bool success);
+
+/// Forgets all templates. Any thread.
+void templates_clear(struct templates *templates);
+
+/// Opens what every service has, in snlua.c. Raises. `service` has its context.
+void snlua_open_libraries(lua_State *L, struct snlua *service);
 
 /* ---- snlua_loader.c, snlua_require.c: from the argument text to the running script ---- */
 
