@@ -1,0 +1,295 @@
+---One player on a game node. Frames of the client arrive here as they are; each request gets one
+---answer, `ok ...` or `error ...`, in the order of the requests. Lines that begin otherwise tell
+---what happens: `chat`, `team`, `battle`, `bye`.
+---
+---| request          | answer and effect                                                    |
+---| ---------------- | -------------------------------------------------------------------- |
+---| `stats`          | `ok coins N battles N wins N`                                        |
+---| `say TEXT`       | all players of all game nodes see `chat NAME TEXT`                   |
+---| `team join TEAM` | `ok MEMBER...`                                                       |
+---| `team leave`     | `ok`                                                                 |
+---| `team say TEXT`  | the members, on whatever game nodes, see `team NAME TEXT`            |
+---| `battle`         | `ok`; then lines `battle ...`, up to `battle over: ...`              |
+---| `leave`          | `bye`, and the end of the connection                                 |
+---
+---Message type "lua", from the watchdog: `start conf`, and then either `leave reason` or, when the
+---start has failed, `discard`; from others: `team line`, `battle line`.
+local skynet = require "skynet"
+local cluster = require "skynet.cluster"
+local multicast = require "skynet.multicast"
+local queue = require "skynet.queue"
+local socketdriver = require "skynet.socketdriver"
+local text = require "game.text"
+
+---In 1/100 s: for a call to the data node or the world, for a battle with the wait for it, and
+---between two attempts to save.
+local CALL_TIME <const> = 500
+local BATTLE_TIME <const> = 60000
+local SAVE_INTERVAL <const> = 100
+---A player that cannot be saved is given up after so many attempts.
+local SAVE_ATTEMPTS <const> = 60
+local MAX_PENDING <const> = 64
+local PRIZE <const> = 5
+
+---@class agent.conf
+---@field fd integer
+---@field gate integer
+---@field name string
+---@field node string
+---@field watchdog integer
+
+---@type agent.conf
+local conf
+---@type game.player
+local player
+local ticket, world, chat
+local team ---@type string?
+local fighting = false
+local leaving = false
+
+---Requests are handled one after the other. A client that sends more than may wait is sent away.
+local in_turn = queue()
+local pending = 0
+
+---@param line string
+local function tell(line)
+	-- False: the client is gone, or does not read and its buffer is full.
+	if not socketdriver.send(conf.fd, string.pack(">s2", line)) and not leaving then
+		skynet.send(conf.gate, "lua", "kick", conf.fd)
+	end
+end
+
+-- ---- data ----
+
+---@async
+local function ask_store(...)
+	return cluster.call_timeout(CALL_TIME, "data", "@store", ...)
+end
+
+---@async
+---@param for_good boolean
+---@return boolean
+local function save(for_good)
+	local ok, saved, reason = pcall(ask_store, "save", conf.name, ticket, player, for_good)
+	if ok and not saved then
+		skynet.error(("agent: %s is not saved: %s"):format(conf.name, reason))
+		return true -- nor would it be later
+	elseif not ok then
+		skynet.error(("agent: %s is not saved yet: %s"):format(conf.name, saved))
+	end
+	return ok
+end
+
+-- ---- requests ----
+
+local request = {}
+
+function request.stats()
+	return ("ok coins %d battles %d wins %d"):format(player.coins, player.battles, player.wins)
+end
+
+---@async
+function request.say(line)
+	if line == "" then
+		return "error say what?"
+	end
+	chat:publish(conf.name, line)
+	return "ok"
+end
+
+local team_request = {}
+
+---@async
+function team_request.join(name)
+	if not text.is_name(name) then
+		return "error a team is a name"
+	end
+	local members, reason = skynet.call_timeout(CALL_TIME, world, "lua", "join", name, conf.name)
+	if not members then
+		return "error " .. reason
+	end
+	team = name
+	return "ok " .. table.concat(members, " ")
+end
+
+function team_request.leave()
+	if not team then
+		return "error you are in no team"
+	end
+	team = nil
+	skynet.send(world, "lua", "leave")
+	return "ok"
+end
+
+function team_request.say(line)
+	if not team then
+		return "error you are in no team"
+	end
+	skynet.send(world, "lua", "say", line)
+	return "ok"
+end
+
+---@async
+function request.team(line)
+	local what, rest = line:match "^(%S*)%s*(.*)$"
+	local handler = team_request[what]
+	if not handler then
+		return "error say 'team join TEAM', 'team leave' or 'team say TEXT'"
+	end
+	return handler(rest)
+end
+
+---Waits on the battle node until the battle is over. When that node dies the call fails at once.
+---@async
+local function fight()
+	local ok, result = pcall(cluster.call_timeout, BATTLE_TIME, "battle", "@arena", "enter",
+		conf.node, skynet.self(), conf.name)
+	fighting = false
+	if not ok then
+		local kind = skynet.error_kind(result)
+		skynet.error(("agent: the battle of %s has failed: %s"):format(conf.name, result))
+		tell("battle over: " .. (kind == "dead_node" and "the battle node is down" or "it failed"))
+		return
+	end
+	player.battles = player.battles + 1
+	if result.winner == conf.name then
+		player.wins = player.wins + 1
+		player.coins = player.coins + PRIZE
+	end
+	tell(("battle over: %s wins after %d rounds"):format(result.winner or "nobody", result.rounds))
+	if not leaving then
+		save(false) -- otherwise that is being done
+	end
+end
+
+function request.battle()
+	if fighting then
+		return "error you are in a battle"
+	end
+	fighting = true
+	skynet.fork(fight)
+	return "ok"
+end
+
+-- ---- the end ----
+
+---Save the player, tell the watchdog, and end.
+---@async
+---@param reason string
+local function leave(reason)
+	if leaving then
+		return
+	end
+	leaving = true
+	tell("bye " .. reason)
+	if fighting then
+		cluster.send("battle", "@arena", "leave", conf.node, skynet.self())
+	end
+	skynet.send(world, "lua", "leave")
+	chat:unsubscribe()
+	for _ = 1, SAVE_ATTEMPTS do
+		if save(true) then
+			break
+		end
+		skynet.sleep(SAVE_INTERVAL)
+	end
+	skynet.send(conf.watchdog, "lua", "left", conf.name)
+	skynet.exit()
+end
+
+---@async
+function request.leave()
+	leave "see you"
+end
+
+-- ---- from services ----
+
+local command = {}
+
+---@async
+---@param start agent.conf
+---@return string? greeting  nil when the player cannot be loaded
+function command.start(start)
+	conf = start
+	local loaded
+	loaded, ticket = ask_store("load", conf.name)
+	if not loaded then
+		return nil
+	end
+	player = loaded
+	world = skynet.uniqueservice(true, "world")
+	chat = multicast.new {
+		channel = skynet.call_timeout(CALL_TIME, world, "lua", "channel"),
+		dispatch = function(_, _, from, line)
+			tell(("chat %s %s"):format(from, line))
+		end,
+	}
+	chat:subscribe()
+	return ("welcome to %s, %s"):format(conf.node, conf.name)
+end
+
+command.leave = leave
+
+---The start has failed: nothing to be saved.
+function command.discard()
+	skynet.exit()
+end
+
+function command.team(line)
+	tell("team " .. line)
+end
+
+function command.battle(line)
+	tell("battle " .. line)
+end
+
+---@async
+---@param frame string
+local function answer(frame)
+	if leaving then
+		return
+	end
+	local what, rest = frame:match "^(%S*)%s*(.*)$"
+	local handler = request[what]
+	if #frame > text.MAX_SIZE or not text.is_printable(frame) then
+		return tell(("error a request is text of at most %d bytes"):format(text.MAX_SIZE))
+	elseif not handler then
+		return tell "error say stats, say, team, battle or leave"
+	end
+	local ok, line = pcall(handler, rest)
+	if not ok then
+		skynet.error(("agent: request '%s' of %s has failed: %s"):format(what, conf.name, line))
+		line = "error it cannot be done now, try again"
+	end
+	tell(line)
+end
+
+skynet.register_protocol {
+	name = "client",
+	id = skynet.PTYPE_CLIENT,
+	unpack = skynet.tostring,
+	dispatch = function(_, _, frame)
+		skynet.ignoreret() -- the session is the connection; nobody waits for a response
+		if pending >= MAX_PENDING then
+			skynet.send(conf.gate, "lua", "kick", conf.fd)
+			return
+		end
+		pending = pending + 1
+		in_turn(answer, frame or "")
+		pending = pending - 1
+	end,
+}
+
+skynet.start(function()
+	skynet.dispatch("lua", function(session, _, name, ...)
+		local handler = command[name]
+		if not handler then
+			error("an agent has no command '" .. tostring(name) .. "'")
+		end
+		if session == 0 then
+			handler(...)
+		else
+			skynet.retpack(handler(...))
+		end
+	end)
+end)
