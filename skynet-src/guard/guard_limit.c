@@ -20,6 +20,13 @@ make_key(const struct socket_address *peer, uint8_t key[8]) {
 	return true;
 }
 
+bool
+guard_limit_same(const struct socket_address *a, const struct socket_address *b) {
+	uint8_t a_key[8], b_key[8];
+	bool a_known = make_key(a, a_key), b_known = make_key(b, b_key);
+	return a_known == b_known && memcmp(a_key, b_key, sizeof(a_key)) == 0;
+}
+
 static struct guard_source *
 find(struct guard_limit *limit, const uint8_t key[8]) {
 	for (int i = 0; i < GUARD_LIMIT_SOURCES; i++) {

@@ -27,6 +27,9 @@ struct guard_limit {
 	struct guard_source sources[GUARD_LIMIT_SOURCES];
 };
 
+/// True when both count as one source.
+bool guard_limit_same(const struct socket_address *a, const struct socket_address *b);
+
 /// True when a connection from `peer` may try to authenticate now. Local sockets always may.
 bool guard_limit_admits(
 	struct guard_limit *limit, const struct socket_address *peer, uint64_t now_ns);

@@ -183,6 +183,18 @@ socket_address_print(const struct socket_address *address, char *text, size_t si
 	return strlen(text);
 }
 
+bool
+socket_address_is_local(const struct socket_address *address) {
+	const struct in6_addr *v6 = &address->u.v6.sin6_addr;
+	if (address->u.any.sa_family == AF_INET)
+		return ntohl(address->u.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	if (address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(v6))
+		return v6->s6_addr[12] == IN_LOOPBACKNET;
+	if (address->u.any.sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(v6);
+	return address->u.any.sa_family == AF_UNIX;
+}
+
 int
 socket_address_port(const struct socket_address *address) {
 	if (address->u.any.sa_family == AF_INET)

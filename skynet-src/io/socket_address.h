@@ -43,6 +43,9 @@ int socket_address_split(const char *text, char *host, size_t host_size, int *po
 size_t socket_address_print(const struct socket_address *address, char *text, size_t size);
 size_t socket_address_print_host(const struct socket_address *address, char *text, size_t size);
 
+/// True for loopback and Unix-domain addresses: other machines do not reach them.
+bool socket_address_is_local(const struct socket_address *address);
+
 /// Port, 0 when there is none.
 int socket_address_port(const struct socket_address *address);
 

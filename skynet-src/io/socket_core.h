@@ -1,11 +1,12 @@
 /* Inside of the socket server, shared by its files: socket_server.c (life, poll, requests),
  * socket_open.c (descriptors are made and dialled), socket_read.c (events that come in),
- * socket_send.c (what goes out), socket_option.c (options, statistics). "Poller" is the thread that
- * holds the poll role.
+ * socket_send.c (what goes out), socket_guard.c (who is at the other end), socket_option.c
+ * (options, statistics). "Poller" is the thread that holds the poll role.
  */
 #ifndef SKYNET_SOCKET_CORE_H
 #define SKYNET_SOCKET_CORE_H
 
+#include "guard/guard.h"
 #include "io/resolver.h"
 #include "io/socket_poll.h"
 #include "io/socket_request.h"
@@ -13,6 +14,17 @@
 #include "io/socket_table.h"
 
 #define SOCKET_SCRATCH_SIZE ((size_t)65536) /* a datagram at its largest fits */
+
+/* Of a listener, or of one connection. A connection that needs it no more has none. */
+struct socket_guard {
+	struct guard_policy *policy;
+	struct guard *machine;      /* NULL: listener; not connected; done. Lock of the socket */
+	struct guard_buffer early;  /* came before the owner has started the socket; the poller */
+	struct socket_address peer; /* of a connection */
+	int listener;               /* that has accepted it; 0: dialled */
+	int pending;                /* of a listener: connections that are shaking; the poller */
+	bool finished;              /* the end has been put on the wire */
+};
 
 struct socket_server {
 	struct socket_poll poll;
@@ -81,9 +93,19 @@ void socket_end(struct socket_server *server, struct socket_entry *entry);
 /// CLOSE event unless it was there. Poller, no lock held.
 void socket_tell_close(struct socket_server *server, struct socket_entry *entry);
 
-/// Calls socket_timeout for `entry` after `delay_ns`. Poller.
+/// Looks at `entry` again after `delay_ns`; clear: no more. Poller.
 void socket_set_deadline(
 	struct socket_server *server, struct socket_entry *entry, uint64_t delay_ns);
+void socket_clear_deadline(struct socket_server *server, struct socket_entry *entry);
+
+/// True when something waits to be sent. Lock held.
+static inline bool
+socket_has_output(const struct socket_entry *entry) {
+	if (entry->queue.size > 0)
+		return true;
+	return entry->guard != NULL && entry->guard->machine != NULL &&
+	       guard_buffer_size(&entry->guard->machine->wire) > 0;
+}
 
 static inline int
 socket_entry_id(const struct socket_entry *entry) {
@@ -114,6 +136,9 @@ void socket_dial(struct socket_server *server, struct socket_entry *entry);
 /// The connection being made is writable or broken: finishes it or dials on. Poller.
 void socket_dialled(struct socket_server *server, struct socket_entry *entry);
 
+/// The connection is made, and its other end known: tells CONNECT, sends what waits. Poller.
+void socket_opened(struct socket_server *server, struct socket_entry *entry, const char *text);
+
 /// Puts the options that were asked for into effect. Lock held.
 void socket_apply_options(struct socket_entry *entry);
 
@@ -131,12 +156,66 @@ void socket_readable(struct socket_server *server, struct socket_entry *entry);
 /// Error or hang-up on a socket of which nothing else was asked. Poller.
 void socket_hung_up(struct socket_server *server, struct socket_entry *entry);
 
+/// Reads once. Returns what recv does, without EINTR.
+ssize_t socket_read_bytes(const struct socket_entry *entry, char *block, size_t size);
+
+/// Delivers what was read. Takes `data`. Poller, no lock held.
+void socket_deliver(
+	struct socket_server *server, struct socket_entry *entry, char *data, size_t size);
+
+/// The peer has ended its direction. Poller, no lock held.
+void socket_stream_ended(struct socket_server *server, struct socket_entry *entry);
+
+/// A new entry for an accepted descriptor, with what it has from the listener. Gives it with its
+/// lock held.
+struct socket_entry *socket_adopt_accepted(struct socket_server *server,
+	struct socket_entry *listener, int fd, const struct socket_address *peer);
+
 /* ---- socket_send.c ---- */
+
+/// Writes what is queued until the system is full. Lock held.
+void socket_flush(struct socket_server *server, struct socket_entry *entry);
 
 /// Sends what is queued, at the poller's: tells drained queues and errors. No lock held.
 void socket_writable(struct socket_server *server, struct socket_entry *entry);
 
 /// Drops what is queued. Lock held.
 void socket_clear_queue(struct socket_entry *entry);
+
+/* ---- socket_guard.c ---- */
+
+/// Gives a guard to a socket that listens or dials. Grabs `policy`; NULL: none is needed.
+struct socket_guard *socket_guard_create(struct guard_policy *policy);
+
+/// Takes the guard of a socket away. Lock held (or nobody else knows the socket); poller.
+void socket_guard_destroy(struct socket_server *server, struct socket_entry *entry);
+
+/// A dialled socket is connected to `peer`. Begins to authenticate. Returns false when there is no
+/// need to. Poller, no lock held.
+bool socket_guard_dialled(struct socket_server *server, struct socket_entry *entry,
+	const struct socket_address *peer);
+
+/// A guarded listener has a connection: it authenticates before anybody is told. Takes `fd`.
+void socket_guard_accepted(struct socket_server *server, struct socket_entry *listener, int fd,
+	const struct socket_address *peer);
+
+/// What the system is asked about a socket that is shaking. Lock held.
+int socket_guard_interest(const struct socket_entry *entry);
+
+/// There is something to read. Poller, no lock held.
+void socket_guard_readable(struct socket_server *server, struct socket_entry *entry);
+
+/// The owner has started the socket: delivers what had come before. Poller, no lock held.
+void socket_guard_started(struct socket_server *server, struct socket_entry *entry);
+
+/// The handshake has taken too long. Poller, no lock held.
+void socket_guard_expired(struct socket_server *server, struct socket_entry *entry);
+
+/// The handshake has failed; the socket ends. Poller, no lock held.
+void socket_guard_failed(
+	struct socket_server *server, struct socket_entry *entry, const char *reason);
+
+/// Puts queued bytes on the wire of an open guard, when that is empty. Lock held.
+void socket_guard_fill(struct socket_entry *entry);
 
 #endif

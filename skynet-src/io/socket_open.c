@@ -153,14 +153,20 @@ announce(struct socket_server *server, struct socket_entry *entry, enum socket_r
 }
 
 int
-socket_server_listen(struct socket_server *server, struct socket_owner owner, const char *host,
-	int port, int backlog, struct skynet_error *error) {
+socket_server_listen_with(struct socket_server *server, struct socket_owner owner, const char *host,
+	int port, const struct socket_listen_options *options, struct skynet_error *error) {
 	struct socket_address bound;
 	int fd = open_bound(server, host, port, SOCK_STREAM, &bound, error);
 	if (fd < 0)
 		return -1;
 	bool local = bound.u.any.sa_family == AF_UNIX;
-	if (listen(fd, backlog > 0 ? backlog : BACKLOG_DEFAULT) < 0) {
+	if (options->local_only && !socket_address_is_local(&bound)) {
+		error_set(error, SKYNET_EPERMISSION,
+			"'%.128s' port %d can be reached by other machines", host, port);
+		close(fd);
+		return -1;
+	}
+	if (listen(fd, options->backlog > 0 ? options->backlog : BACKLOG_DEFAULT) < 0) {
 		error_set_errno(error, SKYNET_ESYSTEM, errno, "cannot listen on '%.128s' port %d",
 			host != NULL ? host : "", port);
 		close(fd);
@@ -170,10 +176,18 @@ socket_server_listen(struct socket_server *server, struct socket_owner owner, co
 		adopt(server, owner, fd, SOCKET_KIND_LISTENER, SOCKET_STATE_WAITING);
 	entry->local = local;
 	entry->port = socket_address_port(&bound);
+	entry->guard = socket_guard_create(options->policy);
 	socket_address_print_host(&bound, entry->name, sizeof(entry->name));
 	if (local && bound.u.local.sun_path[0] != '\0')
 		entry->path = skynet_strdup(bound.u.local.sun_path);
 	return announce(server, entry, SOCKET_REQUEST_LISTEN);
+}
+
+int
+socket_server_listen(struct socket_server *server, struct socket_owner owner, const char *host,
+	int port, int backlog, struct skynet_error *error) {
+	struct socket_listen_options options = {.backlog = backlog};
+	return socket_server_listen_with(server, owner, host, port, &options, error);
 }
 
 int
@@ -292,9 +306,16 @@ socket_server_udp_connect(struct socket_server *server, int id, const char *host
 int
 socket_server_connect(
 	struct socket_server *server, struct socket_owner owner, const char *host, int port) {
+	return socket_server_connect_with(server, owner, host, port, NULL);
+}
+
+int
+socket_server_connect_with(struct socket_server *server, struct socket_owner owner,
+	const char *host, int port, struct guard_policy *policy) {
 	struct socket_address address;
 	struct socket_entry *entry =
 		adopt(server, owner, -1, SOCKET_KIND_STREAM, SOCKET_STATE_OPENING);
+	entry->guard = socket_guard_create(policy);
 	int id = socket_entry_id(entry);
 	mutex_release(&entry->lock);
 
@@ -316,15 +337,9 @@ socket_server_connect(
 	return id;
 }
 
-static void
-connected(struct socket_server *server, struct socket_entry *entry) {
-	char text[SOCKET_ADDRESS_TEXT_SIZE];
-	const struct socket_address *peer = &entry->addresses->items[entry->next_address - 1];
-	socket_address_print_host(peer, text, sizeof(text));
+void
+socket_opened(struct socket_server *server, struct socket_entry *entry, const char *text) {
 	mutex_acquire(&entry->lock);
-	socket_address_print(peer, entry->name, sizeof(entry->name));
-	skynet_free(entry->addresses);
-	entry->addresses = NULL;
 	socket_entry_set_state(entry, entry->closing ? SOCKET_STATE_HALF_READ : SOCKET_STATE_OPEN);
 	if (!entry->closing)
 		atomic_store_explicit(&entry->reading, true, memory_order_relaxed);
@@ -339,6 +354,21 @@ connected(struct socket_server *server, struct socket_entry *entry) {
 	/* The lock is what makes the queue readable; sends may have come while it was dialled. */
 	if (atomic_load_explicit(&entry->queued, memory_order_relaxed) > 0)
 		socket_writable(server, entry);
+}
+
+static void
+connected(struct socket_server *server, struct socket_entry *entry) {
+	char text[SOCKET_ADDRESS_TEXT_SIZE];
+	struct socket_address peer = entry->addresses->items[entry->next_address - 1];
+	mutex_acquire(&entry->lock);
+	socket_address_print(&peer, entry->name, sizeof(entry->name));
+	skynet_free(entry->addresses);
+	entry->addresses = NULL;
+	mutex_release(&entry->lock);
+	if (entry->guard != NULL && socket_guard_dialled(server, entry, &peer))
+		return;
+	socket_address_print_host(&peer, text, sizeof(text));
+	socket_opened(server, entry, text);
 }
 
 /* Takes the descriptor of an attempt that has failed away. */

@@ -106,6 +106,17 @@ socket_server_limit(
 	return 0;
 }
 
+bool
+socket_server_is_exposed(struct socket_server *server, int id) {
+	struct socket_address bound;
+	struct socket_entry *entry = socket_table_acquire(&server->table, id);
+	if (entry == NULL)
+		return false;
+	int code = socket_address_parse(&bound, entry->name, entry->port);
+	mutex_release(&entry->lock);
+	return code != SKYNET_OK || !socket_address_is_local(&bound);
+}
+
 int
 socket_server_port(struct socket_server *server, int id) {
 	struct socket_entry *entry = socket_table_acquire(&server->table, id);
@@ -161,7 +172,9 @@ socket_server_flushed(struct socket_server *server, void *node) {
 	struct socket_entry *entry;
 	bool flushed = true;
 	for (uint32_t i = 0; flushed && (entry = socket_table_at(&server->table, i)) != NULL; i++) {
-		flushed = !belongs_to(entry, node) || entry->queue.size == 0;
+		bool shaking = socket_entry_state(entry) == SOCKET_STATE_SHAKING;
+		bool waits = shaking ? entry->queue.size > 0 : socket_has_output(entry);
+		flushed = !belongs_to(entry, node) || !waits;
 		mutex_release(&entry->lock);
 	}
 	return flushed;
@@ -189,7 +202,8 @@ socket_info_release(struct socket_info *list) {
 static int
 info_type(const struct socket_entry *entry) {
 	enum socket_state state = socket_entry_state(entry);
-	if (entry->kind == SOCKET_KIND_FILE || state == SOCKET_STATE_OPENING)
+	if (entry->kind == SOCKET_KIND_FILE || state == SOCKET_STATE_OPENING ||
+		state == SOCKET_STATE_SHAKING)
 		return SOCKET_INFO_UNKNOWN;
 	if (entry->kind == SOCKET_KIND_LISTENER)
 		return SOCKET_INFO_LISTEN;

@@ -38,8 +38,8 @@ accept_fd(int listener, struct socket_address *peer) {
 #endif
 }
 
-static void
-accepted(struct socket_server *server, struct socket_entry *listener, int fd,
+struct socket_entry *
+socket_adopt_accepted(struct socket_server *server, struct socket_entry *listener, int fd,
 	const struct socket_address *peer) {
 	mutex_acquire(&listener->lock);
 	bool nodelay = listener->nodelay;
@@ -50,7 +50,6 @@ accepted(struct socket_server *server, struct socket_entry *listener, int fd,
 	mutex_release(&listener->lock);
 
 	struct socket_entry *entry = socket_table_reserve(&server->table);
-	int id = socket_entry_id(entry);
 	entry->owner = listener->owner;
 	entry->fd = fd;
 	entry->local = listener->local;
@@ -65,11 +64,19 @@ accepted(struct socket_server *server, struct socket_entry *listener, int fd,
 	else
 		socket_address_print(peer, entry->name, sizeof(entry->name));
 	socket_apply_options(entry);
+	atomic_fetch_add_explicit(&listener->read_count, 1, memory_order_relaxed);
+	atomic_store_explicit(&listener->read_time_cs, socket_now_cs(server), memory_order_relaxed);
+	return entry;
+}
+
+static void
+accepted(struct socket_server *server, struct socket_entry *listener, int fd,
+	const struct socket_address *peer) {
+	struct socket_entry *entry = socket_adopt_accepted(server, listener, fd, peer);
+	int id = socket_entry_id(entry);
 	socket_entry_set_state(entry, SOCKET_STATE_WAITING);
 	int failed = socket_update_interest(server, entry) < 0 ? errno : 0;
 	mutex_release(&entry->lock);
-	atomic_fetch_add_explicit(&listener->read_count, 1, memory_order_relaxed);
-	atomic_store_explicit(&listener->read_time_cs, socket_now_cs(server), memory_order_relaxed);
 	if (failed) {
 		socket_event_text(server, listener, SOCKET_EVENT_ERROR, 0, strerror(failed));
 		socket_destroy(server, entry);
@@ -111,7 +118,10 @@ accept_ready(struct socket_server *server, struct socket_entry *listener) {
 	for (int i = 0; i < ACCEPT_ROUND; i++) {
 		int fd = accept_fd(listener->fd, &peer);
 		if (fd >= 0) {
-			accepted(server, listener, fd, &peer);
+			if (listener->guard != NULL)
+				socket_guard_accepted(server, listener, fd, &peer);
+			else
+				accepted(server, listener, fd, &peer);
 			continue;
 		}
 		switch (errno) {
@@ -133,8 +143,8 @@ accept_ready(struct socket_server *server, struct socket_entry *listener) {
 
 /* ---- streams ---- */
 
-static ssize_t
-read_bytes(const struct socket_entry *entry, char *block, size_t size) {
+ssize_t
+socket_read_bytes(const struct socket_entry *entry, char *block, size_t size) {
 	ssize_t n;
 	do {
 		if (entry->kind == SOCKET_KIND_BORROWED)
@@ -155,7 +165,7 @@ exact_copy(const char *data, size_t size) {
 /* Reads through the scratch. A read that fills it makes the next one large. */
 static ssize_t
 read_small(struct socket_server *server, struct socket_entry *entry, char **data) {
-	ssize_t n = read_bytes(entry, server->scratch, SOCKET_SCRATCH_SIZE);
+	ssize_t n = socket_read_bytes(entry, server->scratch, SOCKET_SCRATCH_SIZE);
 	if (n <= 0)
 		return n;
 	*data = exact_copy(server->scratch, (size_t)n);
@@ -174,7 +184,7 @@ read_large(struct socket_server *server, struct socket_entry *entry, char **data
 		server->spare = skynet_malloc(size);
 		server->spare_size = size;
 	}
-	ssize_t n = read_bytes(entry, server->spare, server->spare_size);
+	ssize_t n = socket_read_bytes(entry, server->spare, server->spare_size);
 	if (n <= 0)
 		return n;
 	if ((size_t)n > server->spare_size / 2) {
@@ -191,9 +201,8 @@ read_large(struct socket_server *server, struct socket_entry *entry, char **data
 	return n;
 }
 
-/* The peer has ended its direction. */
-static void
-stream_ended(struct socket_server *server, struct socket_entry *entry) {
+void
+socket_stream_ended(struct socket_server *server, struct socket_entry *entry) {
 	bool over = socket_entry_state(entry) == SOCKET_STATE_HALF_WRITE;
 	if (!over) {
 		mutex_acquire(&entry->lock);
@@ -228,19 +237,28 @@ deliver_data(struct socket_server *server, struct socket_entry *entry, struct so
 		socket_event_send(server, event);
 }
 
+void
+socket_deliver(struct socket_server *server, struct socket_entry *entry, char *data, size_t size) {
+	struct socket_event event = {.type = SOCKET_EVENT_DATA, .ud = (int)size, .data = data};
+	deliver_data(server, entry, &event);
+}
+
 static void
 stream_ready(struct socket_server *server, struct socket_entry *entry) {
 	char *data = NULL;
+	if (entry->guard != NULL) {
+		socket_guard_readable(server, entry);
+		return;
+	}
 	/* Pairs with nothing: the flag alone matters, and a pause a moment later comes too late. */
 	if (!atomic_load_explicit(&entry->reading, memory_order_relaxed))
 		return;
 	ssize_t n = entry->read_size == 0 ? read_small(server, entry, &data)
 					  : read_large(server, entry, &data);
-	if (n > 0) {
-		struct socket_event event = {.type = SOCKET_EVENT_DATA, .ud = (int)n, .data = data};
-		deliver_data(server, entry, &event);
-	} else if (n == 0)
-		stream_ended(server, entry);
+	if (n > 0)
+		socket_deliver(server, entry, data, (size_t)n);
+	else if (n == 0)
+		socket_stream_ended(server, entry);
 	else if (errno != EAGAIN && errno != EWOULDBLOCK)
 		socket_fail(server, entry, strerror(errno));
 }

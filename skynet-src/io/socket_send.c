@@ -45,17 +45,54 @@ count_queued(struct socket_entry *entry) {
 	atomic_store_explicit(&entry->queued, entry->queue.size, memory_order_relaxed);
 }
 
+/* What is sent goes through the guard of the socket first. */
+static bool
+is_guarded(const struct socket_entry *entry) {
+	return entry->guard != NULL && entry->guard->machine != NULL;
+}
+
 void
 socket_clear_queue(struct socket_entry *entry) {
 	send_queue_clear(&entry->queue);
+	if (is_guarded(entry))
+		guard_buffer_fini(&entry->guard->machine->wire);
 	count_queued(entry);
 }
 
-/* Writes until the queue is empty or the system is full. Errors are left for the poller to tell. */
+/* As socket_flush. */
 static void
-flush_stream(struct socket_server *server, struct socket_entry *entry) {
+flush_guarded(struct socket_server *server, struct socket_entry *entry) {
+	struct guard_buffer *wire = &entry->guard->machine->wire;
+	bool more = true;
+	while (more && entry->write_error == 0) {
+		if (guard_buffer_size(wire) == 0)
+			socket_guard_fill(entry);
+		size_t size = guard_buffer_size(wire);
+		if (size == 0)
+			break;
+		struct iovec vector = {.iov_base = wire->data + wire->begin, .iov_len = size};
+		ssize_t n = write_vectors(entry, &vector, 1);
+		if (n < 0) {
+			if (errno != EAGAIN && errno != EWOULDBLOCK)
+				entry->write_error = errno;
+			break;
+		}
+		count_written(server, entry, (size_t)n);
+		guard_buffer_consume(wire, (size_t)n);
+		more = (size_t)n == size;
+	}
+	count_queued(entry);
+}
+
+/* Errors are left for the poller to tell. */
+void
+socket_flush(struct socket_server *server, struct socket_entry *entry) {
 	struct iovec vectors[VECTORS_MAX];
 	bool more = true;
+	if (is_guarded(entry)) {
+		flush_guarded(server, entry);
+		return;
+	}
 	while (more && entry->queue.size > 0 && entry->write_error == 0) {
 		int count = send_queue_gather(&entry->queue, vectors, VECTORS_MAX);
 		size_t offered = 0;
@@ -132,21 +169,24 @@ socket_writable(struct socket_server *server, struct socket_entry *entry) {
 	if (entry->kind == SOCKET_KIND_DATAGRAM)
 		flush_datagrams(server, entry);
 	else
-		flush_stream(server, entry);
-	bool drained = entry->queue.size == 0;
+		socket_flush(server, entry);
+	bool drained = !socket_has_output(entry);
 	bool relieved = drained && (entry->warning > 0 || entry->wants_room);
 	int failed = entry->write_error;
-	if (drained) {
+	bool shaking = socket_entry_state(entry) == SOCKET_STATE_SHAKING;
+	if (drained && !shaking) {
 		entry->warning = 0;
 		entry->wants_room = false;
 	}
 	if (failed == 0)
 		socket_update_interest(server, entry);
 	mutex_release(&entry->lock);
-	if (failed) {
+	if (failed && shaking)
+		socket_guard_failed(server, entry, strerror(failed));
+	else if (failed)
 		write_failed(server, entry, failed);
+	if (failed || shaking)
 		return;
-	}
 	if (drained && entry->closing) {
 		socket_destroy(server, entry);
 		return;
@@ -251,21 +291,24 @@ send_stream(struct socket_server *server, struct socket_batch *batch, struct soc
 		place = batch_place(batch, socket_entry_id(entry), &again);
 	if (!has_room(server, entry, bytes->size))
 		return -1;
-	if (ready && before == 0 && !again && entry->write_error == 0)
+	bool now = ready && before == 0 && !again && entry->write_error == 0;
+	if (now && !is_guarded(entry))
 		offset = write_direct(server, entry, bytes);
 	if (offset == bytes->size)
 		return 0;
 	/* What is partly out must be finished before anything else. */
 	send_queue_push(&entry->queue, bytes, offset, low && offset == 0);
 	count_queued(entry);
+	if (now && is_guarded(entry))
+		socket_flush(server, entry);
 	/* Behind bytes that the system did not take, or those that this turn holds back: nothing to
 	 * do. */
 	if (ready && again && entry->write_error == 0 && !(entry->interest & SOCKET_POLL_WRITE)) {
 		if (hold_back(batch, entry, place))
 			return 0;
-		flush_stream(server, entry);
+		socket_flush(server, entry);
 	}
-	if (entry->queue.size > 0 || entry->write_error != 0) {
+	if (socket_has_output(entry) || entry->write_error != 0) {
 		check_threshold(server, entry);
 		if (state != SOCKET_STATE_OPENING && state != SOCKET_STATE_WAITING)
 			socket_update_interest(server, entry);
@@ -338,6 +381,32 @@ socket_server_send_low(struct socket_server *server, struct socket_batch *batch,
 	return send_buffer(server, batch, buffer, true);
 }
 
+/* As write_pieces, through a guard, whose wire is empty: all of it, or so much of it that the
+ * system has something to do until it is asked again. Lock held. */
+static int64_t
+write_guarded(struct socket_server *server, struct socket_entry *entry, const struct iovec *pieces,
+	int count, size_t offered) {
+	struct guard *machine = entry->guard->machine;
+	size_t taken = 0, offset = 0;
+	int i = 0;
+	/* Part by part, as long as the system takes what it is given. */
+	while (i < count && !socket_has_output(entry) && entry->write_error == 0) {
+		while (i < count && guard_buffer_size(&machine->wire) < BATCH_SIZE_MAX) {
+			size_t left = pieces[i].iov_len - offset;
+			size_t part = left < BATCH_SIZE_MAX ? left : BATCH_SIZE_MAX;
+			guard_send(machine, (const char *)pieces[i].iov_base + offset, part);
+			taken += part;
+			offset = part < left ? offset + part : 0;
+			i += part == left;
+		}
+		socket_flush(server, entry);
+	}
+	entry->wants_room = taken < offered;
+	if (entry->wants_room || socket_has_output(entry) || entry->write_error != 0)
+		socket_update_interest(server, entry);
+	return (int64_t)taken;
+}
+
 /* Writes what the system takes of `pieces`, without queueing the rest. Lock held. */
 static int64_t
 write_pieces(struct socket_server *server, struct socket_entry *entry, const struct iovec *pieces,
@@ -350,7 +419,9 @@ write_pieces(struct socket_server *server, struct socket_entry *entry, const str
 		return -1;
 	for (int i = 0; i < count; i++)
 		offered += pieces[i].iov_len;
-	if (ready && entry->queue.size == 0 && entry->write_error == 0) {
+	if (ready && !socket_has_output(entry) && entry->write_error == 0) {
+		if (is_guarded(entry))
+			return write_guarded(server, entry, pieces, count, offered);
 		/* The vectors are only read. */
 		n = write_vectors(entry, (struct iovec *)(size_t)pieces, count);
 		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
@@ -406,8 +477,8 @@ flush_id(struct socket_server *server, int id) {
 	/* What is closing, or waits for the system already, is the poller's. */
 	if (entry->queue.size > 0 && !entry->closing && !(entry->interest & SOCKET_POLL_WRITE) &&
 		socket_is_stream(entry)) {
-		flush_stream(server, entry);
-		if (entry->queue.size > 0 || entry->write_error != 0) {
+		socket_flush(server, entry);
+		if (socket_has_output(entry) || entry->write_error != 0) {
 			check_threshold(server, entry);
 			socket_update_interest(server, entry);
 		}

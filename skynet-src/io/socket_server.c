@@ -204,9 +204,11 @@ socket_update_interest(struct socket_server *server, struct socket_entry *entry)
 		return 0;
 	if (state == SOCKET_STATE_OPENING)
 		return socket_set_interest(server, entry, SOCKET_POLL_WRITE);
+	if (state == SOCKET_STATE_SHAKING)
+		return socket_set_interest(server, entry, socket_guard_interest(entry));
 	if (may_read && atomic_load_explicit(&entry->reading, memory_order_relaxed))
 		interest |= SOCKET_POLL_READ;
-	if (entry->queue.size > 0 || entry->write_error != 0 || entry->wants_room)
+	if (socket_has_output(entry) || entry->write_error != 0 || entry->wants_room)
 		interest |= SOCKET_POLL_WRITE;
 	bool idle = state == SOCKET_STATE_WAITING || state == SOCKET_STATE_HALF_READ;
 	if (interest == 0 && idle && entry->kind == SOCKET_KIND_STREAM && !entry->hung_up)
@@ -214,8 +216,8 @@ socket_update_interest(struct socket_server *server, struct socket_entry *entry)
 	return socket_set_interest(server, entry, interest);
 }
 
-static void
-remove_deadline(struct socket_server *server, struct socket_entry *entry) {
+void
+socket_clear_deadline(struct socket_server *server, struct socket_entry *entry) {
 	struct socket_entry **link = &server->timed;
 	if (entry->deadline_ns == 0)
 		return;
@@ -238,7 +240,7 @@ socket_set_deadline(struct socket_server *server, struct socket_entry *entry, ui
 
 void
 socket_destroy(struct socket_server *server, struct socket_entry *entry) {
-	remove_deadline(server, entry);
+	socket_clear_deadline(server, entry);
 	mutex_acquire(&entry->lock);
 	if (entry->fd >= 0) {
 		if (entry->kind == SOCKET_KIND_BORROWED)
@@ -254,6 +256,8 @@ socket_destroy(struct socket_server *server, struct socket_entry *entry) {
 	skynet_free(entry->path);
 	skynet_free(entry->addresses);
 	socket_clear_queue(entry);
+	if (entry->guard != NULL)
+		socket_guard_destroy(server, entry);
 	socket_table_release(&server->table, entry);
 }
 
@@ -282,11 +286,15 @@ socket_end(struct socket_server *server, struct socket_entry *entry) {
 
 /* ---- deadlines ---- */
 
-/* A listener that had no descriptors tries again; a closed socket that sends nothing is given up.
- */
+/* A listener that had no descriptors tries again; a closed socket that sends nothing is given up,
+ * and so is one whose other end does not authenticate. */
 static void
 deadline_passed(struct socket_server *server, struct socket_entry *entry) {
-	remove_deadline(server, entry);
+	socket_clear_deadline(server, entry);
+	if (socket_entry_state(entry) == SOCKET_STATE_SHAKING) {
+		socket_guard_expired(server, entry);
+		return;
+	}
 	if (entry->kind == SOCKET_KIND_LISTENER) {
 		mutex_acquire(&entry->lock);
 		socket_update_interest(server, entry);
@@ -390,7 +398,8 @@ request_start(
 	entry->owner = request->owner;
 	atomic_store_explicit(&entry->muted, false, memory_order_relaxed);
 	int failed = 0;
-	if (state != SOCKET_STATE_OPENING) {
+	bool opening = state == SOCKET_STATE_OPENING || state == SOCKET_STATE_SHAKING;
+	if (!opening) {
 		if (state == SOCKET_STATE_WAITING)
 			socket_entry_set_state(entry, SOCKET_STATE_OPEN);
 		atomic_store_explicit(&entry->reading, true, memory_order_relaxed);
@@ -400,18 +409,26 @@ request_start(
 	mutex_release(&entry->lock);
 	if (failed)
 		socket_fail(server, entry, strerror(failed));
-	else if (state != SOCKET_STATE_OPENING) /* else CONNECT is still to come */
+	else if (!opening) { /* else CONNECT is still to come */
 		socket_event_text(server, entry, SOCKET_EVENT_CONNECT, 0, text);
+		if (entry->guard != NULL)
+			socket_guard_started(server, entry);
+	}
 }
 
 static void
 request_close(struct socket_server *server, struct socket_entry *entry) {
 	mutex_acquire(&entry->lock);
 	entry->closing = true;
-	bool waits = entry->queue.size > 0 && entry->write_error == 0;
+	enum socket_state state = socket_entry_state(entry);
+	bool opening = state == SOCKET_STATE_OPENING || state == SOCKET_STATE_SHAKING;
+	if (entry->guard != NULL && !opening) /* also says that no more will come */
+		socket_flush(server, entry);
+	bool output = opening ? entry->queue.size > 0 : socket_has_output(entry);
+	bool waits = output && entry->write_error == 0;
 	if (waits) {
 		atomic_store_explicit(&entry->reading, false, memory_order_relaxed);
-		if (socket_entry_state(entry) != SOCKET_STATE_OPENING)
+		if (!opening)
 			socket_entry_set_state(entry, SOCKET_STATE_HALF_READ);
 		if (socket_update_interest(server, entry) < 0)
 			waits = false;
@@ -423,7 +440,8 @@ request_close(struct socket_server *server, struct socket_entry *entry) {
 	}
 	socket_tell_close(server, entry);
 	entry->written_seen = atomic_load_explicit(&entry->write_count, memory_order_relaxed);
-	socket_set_deadline(server, entry, server->linger_ns);
+	if (state != SOCKET_STATE_SHAKING) /* that has its own */
+		socket_set_deadline(server, entry, server->linger_ns);
 }
 
 void

@@ -23,6 +23,7 @@
 
 struct socket_server;
 struct addrinfo;
+struct guard_policy;
 
 /* Compared by value. Events of an owner whose node is NULL are not delivered. */
 struct socket_owner {
@@ -40,6 +41,7 @@ enum socket_event_type {
 	SOCKET_EVENT_UDP = 6,     /* data, size, udp_address */
 	SOCKET_EVENT_WARNING = 7, /* ud: KiB queued, 0: drained */
 	SOCKET_EVENT_FILE = 8,    /* text: path */
+	SOCKET_EVENT_REPORT = 9,  /* text for the log, about a listener */
 };
 
 struct socket_event {
@@ -106,10 +108,31 @@ void socket_server_wake(struct socket_server *server);
 int socket_server_listen(struct socket_server *server, struct socket_owner owner, const char *host,
 	int port, int backlog, struct skynet_error *error);
 
+/* How a listener of a node differs from others. */
+struct socket_listen_options {
+	int backlog;
+	struct guard_policy
+		*policy; /* who connects must authenticate; NULL: anybody may. Grabbed */
+	bool local_only; /* an address that other machines reach is an error */
+};
+
+/// As socket_server_listen. With a policy, ACCEPT is told only after the other end has
+/// authenticated; those that do not are told by REPORT, at a limited rate.
+int socket_server_listen_with(struct socket_server *server, struct socket_owner owner,
+	const char *host, int port, const struct socket_listen_options *options,
+	struct skynet_error *error);
+
+/// True when other machines may reach what `id` listens on.
+bool socket_server_is_exposed(struct socket_server *server, int id);
+
 /// Returns an id. The outcome is a CONNECT or ERROR event; names are resolved on a thread of its
 /// own.
 int socket_server_connect(
 	struct socket_server *server, struct socket_owner owner, const char *host, int port);
+
+/// As above; CONNECT comes only after both ends have authenticated as `policy` (grabbed) says.
+int socket_server_connect_with(struct socket_server *server, struct socket_owner owner,
+	const char *host, int port, struct guard_policy *policy);
 
 /// Returns an id. The outcome is a CONNECT ("binding") or ERROR event. Borrows `fd` until closed.
 int socket_server_bind(struct socket_server *server, struct socket_owner owner, int fd);

@@ -85,6 +85,7 @@ entry_reset(struct socket_entry *entry) {
 	entry->policy = 0;
 	entry->warning = 0;
 	entry->write_error = 0;
+	entry->guard = NULL;
 	entry->addresses = NULL;
 	entry->next_address = 0;
 	entry->read_size = 0;

@@ -14,6 +14,8 @@
 #include "io/send_queue.h"
 #include "io/socket_server.h"
 
+struct socket_guard;
+
 enum socket_kind {
 	SOCKET_KIND_STREAM,
 	SOCKET_KIND_LISTENER,
@@ -28,6 +30,7 @@ enum socket_state {
 	SOCKET_STATE_OPEN,
 	SOCKET_STATE_HALF_READ,  /* the peer has ended its direction, or the owner has closed */
 	SOCKET_STATE_HALF_WRITE, /* writing has failed */
+	SOCKET_STATE_SHAKING,    /* connected; the other end has not authenticated yet */
 };
 
 /* Written under `lock`, by the poller unless noted; so the poller may read without it. */
@@ -59,6 +62,8 @@ struct socket_entry {
 	size_t warning;  /* last threshold passed, 0: none */
 	int write_error; /* errno that ended writing, not told yet */
 	bool wants_room; /* WARNING 0 is to come when the system takes bytes again */
+
+	struct socket_guard *guard; /* who may be at the other end; NULL: anybody */
 
 	/* Connecting: what is left to try. */
 	struct address_list *addresses;

@@ -36,7 +36,7 @@ make_policy(const struct guard_config *config) {
 }
 
 static inline struct pair
-make_pair(struct guard_policy *dialler, struct guard_policy *listener) {
+guards_of(struct guard_policy *dialler, struct guard_policy *listener) {
 	return (struct pair){.ends = {guard_create(dialler, GUARD_DIALLER, false),
 				     guard_create(listener, GUARD_LISTENER, false)}};
 }

@@ -42,7 +42,7 @@ no_random(unsigned char *bytes, int size) {
 static struct pair
 pair_of(const struct guard_config *dialler, const struct guard_config *listener) {
 	struct guard_policy *out = make_policy(dialler), *in = make_policy(listener);
-	struct pair pair = make_pair(out, in);
+	struct pair pair = guards_of(out, in);
 	guard_policy_drop(out);
 	guard_policy_drop(in);
 	return pair;

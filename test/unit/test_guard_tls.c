@@ -77,7 +77,7 @@ policy_of(const char *node) {
 static struct pair
 pair_of(const char *dialler, const char *listener) {
 	struct guard_policy *out = policy_of(dialler), *in = policy_of(listener);
-	struct pair pair = make_pair(out, in);
+	struct pair pair = guards_of(out, in);
 	guard_policy_drop(out);
 	guard_policy_drop(in);
 	return pair;
@@ -180,19 +180,19 @@ a_certificate_of_another_ca_is_refused_by_either_side(void **state) {
 	(void)state;
 	struct guard_config foreign = tls_config(&theirs, "three", &theirs, "ca");
 	struct guard_policy *good = policy_of("one"), *bad = make_policy(&foreign);
-	struct pair pair = make_pair(bad, good);
+	struct pair pair = guards_of(bad, good);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_DIALLER], "certificate that is not accepted");
 	end_pair(&pair);
 	/* The stranger trusts anybody. */
 	SSL_CTX_set_verify(bad->tls, SSL_VERIFY_NONE, NULL);
-	pair = make_pair(bad, good);
+	pair = guards_of(bad, good);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_LISTENER], "certificate that is not accepted");
 	expect_failed(pair.ends[GUARD_DIALLER], "the other side refuses: ");
 	assert_int_equal(guard_buffer_size(&pair.plain[GUARD_LISTENER]), 0);
 	end_pair(&pair);
-	pair = make_pair(good, bad);
+	pair = guards_of(good, bad);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_DIALLER], "certificate that is not accepted");
 	end_pair(&pair);
@@ -206,7 +206,7 @@ no_certificate_at_all_is_refused(void **state) {
 	struct guard_policy *good = policy_of("one"), *bare = policy_of("two");
 	SSL_CTX_free(bare->tls);
 	bare->tls = __real_SSL_CTX_new(TLS_method());
-	struct pair pair = make_pair(bare, good);
+	struct pair pair = guards_of(bare, good);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_LISTENER], "it shows no certificate");
 	expect_failed(pair.ends[GUARD_DIALLER], "refuses");
@@ -223,7 +223,7 @@ an_older_tls_is_refused(void **state) {
 	SSL_CTX_set_max_proto_version(old->tls, TLS1_2_VERSION);
 	for (int role = 0; role < 2; role++) {
 		struct pair pair =
-			role == GUARD_DIALLER ? make_pair(old, good) : make_pair(good, old);
+			role == GUARD_DIALLER ? guards_of(old, good) : guards_of(good, old);
 		talk(&pair, SIZE_MAX);
 		assert_int_equal(pair.ends[0]->state, GUARD_FAILED);
 		assert_int_equal(pair.ends[1]->state, GUARD_FAILED);
@@ -238,12 +238,12 @@ an_expired_certificate_is_refused_and_named_so(void **state) {
 	(void)state;
 	struct guard_policy *good = policy_of("one"), *brief = policy_of("brief");
 	X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(good->tls), time(NULL) + 5 * DAY_S);
-	struct pair pair = make_pair(brief, good);
+	struct pair pair = guards_of(brief, good);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_LISTENER], "certificate has expired");
 	expect_failed(pair.ends[GUARD_DIALLER], "expired");
 	end_pair(&pair);
-	pair = make_pair(good, brief);
+	pair = guards_of(good, brief);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_DIALLER], "certificate has expired");
 	end_pair(&pair);
@@ -257,15 +257,15 @@ a_name_can_be_asked_of_certificates(void **state) {
 	struct guard_config config = tls_config(&ours, "one", &ours, "ca");
 	config.name = "one";
 	struct guard_policy *named = make_policy(&config), *other = policy_of("two");
-	struct pair pair = make_pair(named, named);
+	struct pair pair = guards_of(named, named);
 	talk(&pair, SIZE_MAX);
 	expect_open(&pair);
 	end_pair(&pair);
-	pair = make_pair(named, other);
+	pair = guards_of(named, other);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_DIALLER], "its name is not 'one'");
 	end_pair(&pair);
-	pair = make_pair(other, named);
+	pair = guards_of(other, named);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_LISTENER], "its name is not 'one'");
 	expect_failed(pair.ends[GUARD_DIALLER], "the other side refuses");
@@ -279,12 +279,12 @@ a_secret_on_the_other_side_is_explained(void **state) {
 	(void)state;
 	struct guard_config secret = {.secret = "a secret of some length"};
 	struct guard_policy *tls = policy_of("one"), *plain = make_policy(&secret);
-	struct pair pair = make_pair(tls, plain);
+	struct pair pair = guards_of(tls, plain);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_LISTENER], "does not offer a secret");
 	expect_failed(pair.ends[GUARD_DIALLER], "wants a shared secret");
 	end_pair(&pair);
-	pair = make_pair(plain, tls);
+	pair = guards_of(plain, tls);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_LISTENER], "does not offer TLS");
 	expect_failed(pair.ends[GUARD_DIALLER], "wants TLS");
