@@ -20,6 +20,13 @@ extern void sdallocx(void *block, size_t size, int flags) __attribute__((weak));
 extern void malloc_stats_print(void (*write)(void *ud, const char *text), void *ud,
 	const char *options) __attribute__((weak));
 
+/* Read by jemalloc when the process starts; MALLOC_CONF in the environment wins. As it comes, it
+ * gives a block of 8 MiB and more back to the system as soon as it is freed: a service that gets
+ * large messages would have each of them mapped and cleared anew. */
+extern const char *const malloc_conf;
+__attribute__((visibility("default"))) const char *const malloc_conf =
+	"oversize_threshold:268435456";
+
 /* ---- allocation ---- */
 
 /* stdio may need memory, so the line is made on the stack. */

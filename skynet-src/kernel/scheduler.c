@@ -11,6 +11,9 @@
 
 /* What it costs until a woken thread runs, here and on most machines. */
 #define HANDOVER_NS 50000
+/* A service whose turns take longer is not run by the socket thread, and others do not wait for it.
+ */
+#define LONG_TURN_NS 1000000
 /* A worker looks at the shared queue after so many turns, even when it has work of its own. */
 #define SHARED_INTERVAL 61
 
@@ -100,8 +103,15 @@ scheduler_push(struct scheduler *scheduler, struct skynet_context *context) {
 	}
 	/* Once it is in the queue, another worker may take it. */
 	uint64_t cost = context->turn_cost;
+	/* What takes long would keep sockets waiting. */
+	if (worker->index == scheduler->worker_count && cost > LONG_TURN_NS) {
+		run_queue_push(&scheduler->shared, context);
+		scheduler_wake(scheduler);
+		return;
+	}
 	uint64_t count = run_queue_push(&worker->queue, context);
-	if (count * cost > HANDOVER_NS)
+	bool behind_long = current.context != NULL && current.context->turn_cost > LONG_TURN_NS;
+	if (count * cost > HANDOVER_NS || behind_long)
 		scheduler_wake(scheduler);
 	rouse_monitor(scheduler);
 }
@@ -135,6 +145,9 @@ uint64_t
 scheduler_run(struct worker *worker, struct skynet_context *context, uint64_t now_ns) {
 	uint64_t turn = atomic_load_explicit(&worker->turn, memory_order_relaxed);
 	atomic_store_explicit(&worker->turn, turn + 1, memory_order_relaxed);
+	/* What waits behind a long turn is for somebody else. */
+	if (context->turn_cost > LONG_TURN_NS && run_queue_count(&worker->queue) != 0)
+		scheduler_wake(&worker->runtime->scheduler);
 	uint64_t end_ns = service_run(context, 0, now_ns);
 	if (worker->batch.count != 0)
 		socket_server_flush_thread(worker->runtime->sockets, &worker->batch);
