@@ -256,10 +256,8 @@ deliver_response(struct lua_service *service, lua_State *from, const struct inco
 		break;
 	case SESSION_DEADLINE:
 		entry = session_find(&service->sessions, task->session);
-		if (entry != NULL) {
-			entry->kind = SESSION_ABANDONED;
-			entry->owner = NULL;
-		}
+		if (entry != NULL)
+			service_abandon_call(service, entry, task->peer);
 		task->deadline_session = 0;
 		task->failure.kind = FAILURE_TIMEOUT;
 		task_run(service, task, from, 0);

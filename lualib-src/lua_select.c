@@ -65,10 +65,8 @@ selection_close(struct selection *selection) {
 	while (selection->pending_count > 0) {
 		struct session_entry *entry =
 			session_find(&service->sessions, selection->pending[0].session);
-		if (entry != NULL) {
-			entry->kind = SESSION_ABANDONED;
-			entry->owner = NULL;
-		}
+		if (entry != NULL)
+			service_abandon_call(service, entry, selection->pending[0].peer);
 		remove_pending(selection, 0);
 	}
 	skynet_free(selection->pending);

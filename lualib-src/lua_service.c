@@ -12,6 +12,7 @@
 #include "lua_select.h"
 #include "lua_task.h"
 #include "lua_wait.h"
+#include "skynet_harbor.h"
 #include "skynet_malloc.h"
 
 /* Its address is the registry key of the service. */
@@ -52,6 +53,17 @@ service_new_session(struct lua_service *service) {
 			wait_has_timeout(service, session)))
 		session = skynet_context_newsession(service->context);
 	return session;
+}
+
+void
+service_abandon_call(struct lua_service *service, struct session_entry *entry, uint32_t peer) {
+	int session = entry->session;
+	/* What waits for room in a mailbox is no request, and has no peer either. */
+	bool is_call = entry->kind == SESSION_CALL || entry->kind == SESSION_SELECT;
+	entry->kind = SESSION_ABANDONED;
+	entry->owner = NULL;
+	if (is_call)
+		skynet_harbor_abandon(service->context, peer, session);
 }
 
 static struct address

@@ -135,6 +135,10 @@ struct lua_service *service_open(lua_State *L);
 /// A session number that nothing here waits for.
 int service_new_session(struct lua_service *service);
 
+/// Nobody waits any more for the answer to a request to `peer`, 0 for a global name: what still
+/// comes is dropped.
+void service_abandon_call(struct lua_service *service, struct session_entry *entry, uint32_t peer);
+
 /// Finds a protocol by the name or id at stack index `index`. Raises when there is none.
 const struct protocol *protocol_check(lua_State *L, struct lua_service *service, int index);
 

@@ -478,10 +478,8 @@ task_stop_waiting(struct lua_service *service, struct task *task) {
 	case TASK_CALLING:
 	case TASK_BLOCKED: {
 		struct session_entry *entry = session_find(&service->sessions, task->session);
-		if (entry != NULL) {
-			entry->kind = SESSION_ABANDONED;
-			entry->owner = NULL;
-		}
+		if (entry != NULL)
+			service_abandon_call(service, entry, task->peer);
 		break;
 	}
 	case TASK_SELECTING:

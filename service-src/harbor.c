@@ -17,7 +17,9 @@
 #include <string.h>
 
 #include "harbor_link.h"
+#include "skynet_handle.h"
 #include "skynet_harbor.h"
+#include "skynet_server.h"
 #include "skynet_socket.h"
 
 #define COMMAND_MAX       128
@@ -25,6 +27,7 @@
 #define TICK_DEFAULT_MS   5000
 #define TICK_MAX_MS       3600000
 #define NANO_PER_MILLI    UINT64_C(1000000)
+#define ABANDONED_TICKS   12 /* an abandoned request may still be answered for so long */
 #define HEARTBEAT_SETTING "harbor_heartbeat"
 
 struct harbor *harbor_create(void);
@@ -99,6 +102,24 @@ expire_name(void *ud, struct name_entry *entry) {
 		entry->asked = false;
 }
 
+/* Whether a request need not be remembered any more. */
+static bool
+is_over(void *ud, uint32_t caller, int session, uint32_t callee, uint32_t abandoned) {
+	static const char reason[] = "timeout: there was no answer";
+	struct harbor *harbor = ud;
+	if (abandoned > ABANDONED_TICKS) {
+		/* The caller need not remember it either. */
+		skynet_send(harbor->context, callee, caller, PTYPE_ERROR, session,
+			(void *)(uintptr_t)reason, sizeof reason - 1);
+		return true;
+	}
+	struct skynet_context *context = skynet_handle_grab(caller);
+	if (context == NULL)
+		return true;
+	skynet_context_release(context);
+	return false;
+}
+
 static void
 on_tick(struct harbor *harbor) {
 	struct expiry expiry = {harbor, skynet_clock_ns(harbor->context), false};
@@ -115,7 +136,8 @@ on_tick(struct harbor *harbor) {
 			expiry.waiting = expiry.waiting || link->state != LINK_DOWN;
 	}
 	name_table_each(&harbor->names, expire_name, &expiry);
-	if (expiry.waiting)
+	call_table_sweep(&harbor->calls, is_over, harbor);
+	if (expiry.waiting || harbor->calls.count > 0)
 		harbor_start_ticking(harbor);
 }
 
@@ -183,6 +205,8 @@ send_to_name(struct harbor *harbor, const char *name, struct waiting_message *me
 static void
 on_remote(struct harbor *harbor, uint32_t source, int session, const void *data, size_t size) {
 	const struct remote_message *remote = data;
+	if (data == NULL)
+		call_table_abandon(&harbor->calls, source, session);
 	if (size != sizeof *remote)
 		return;
 	struct waiting_message message = {

@@ -117,9 +117,11 @@ write_message(struct harbor_link *link, const struct waiting_message *message) {
 		return;
 	}
 	/* Redirected requests are answered to another node: that one has to remember them. */
-	if (is_call && message->source >> HARBOR_SHIFT == (uint32_t)harbor->id)
+	if (is_call && message->source >> HARBOR_SHIFT == (uint32_t)harbor->id) {
 		call_table_put(
 			&harbor->calls, message->source, message->session, message->destination);
+		harbor_start_ticking(harbor);
+	}
 	skynet_free(message->data);
 }
 
@@ -195,14 +197,10 @@ on_beat(struct harbor_link *link, const struct harbor_frame *frame) {
 	}
 }
 
-/* Types that carry pointers or commands inside one process. */
+/* Types that carry pointers or commands inside one process. Multicast is none of them: only the
+ * kernel marks a message as a shared one, and this is plain bytes. */
 static bool
-is_internal(struct harbor *harbor, const struct harbor_frame *frame, uint32_t destination) {
-	if (frame->type == PTYPE_MULTICAST) {
-		/* Only the multicast service takes the form that crosses nodes. */
-		uint32_t service = skynet_name_find(harbor->context, "multicastd");
-		return service != 0 && service != destination;
-	}
+is_internal(const struct harbor_frame *frame) {
 	return frame->type == PTYPE_SYSTEM || frame->type == PTYPE_HARBOR ||
 	       frame->type == PTYPE_SOCKET;
 }
@@ -220,7 +218,7 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 		return;
 	}
 	uint32_t destination = (uint32_t)harbor->id << HARBOR_SHIFT | frame->destination;
-	if (is_internal(harbor, frame, destination)) {
+	if (is_internal(frame)) {
 		skynet_error(harbor->context,
 			"error: refused a message of type %d from :%08x (harbor %d) to :%08x",
 			frame->type, frame->source, link->id, destination);

@@ -2,6 +2,7 @@
  *
  * The kernel hands a message for another node to the harbor service of the sending node as
  * PTYPE_SYSTEM with the source and session of the original; its data is a `struct remote_message`.
+ * Without data: the source waits no longer for an answer to the session.
  */
 #ifndef SKYNET_HARBOR_H
 #define SKYNET_HARBOR_H
@@ -30,6 +31,10 @@ struct remote_message {
 /// Makes `context` the harbor service of its node. It is kept alive until the node ends, or until
 /// skynet_harbor_exit. Once per node, from the service's init.
 SKYNET_API void skynet_harbor_start(struct skynet_context *context);
+
+/// Says that `context` waits no longer for the answer to a request that it has sent to `handle`; 0:
+/// to a global name. Nothing happens when that is no service of another node.
+SKYNET_API void skynet_harbor_abandon(struct skynet_context *context, uint32_t handle, int session);
 
 /// Ends what skynet_harbor_start began for the node of the calling thread. Any thread.
 SKYNET_API void skynet_harbor_exit(void);

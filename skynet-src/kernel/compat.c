@@ -167,6 +167,13 @@ skynet_harbor_start(struct skynet_context *context) {
 }
 
 void
+skynet_harbor_abandon(struct skynet_context *context, uint32_t handle, int session) {
+	struct skynet_node *node = context->node;
+	if (handle == 0 || router_is_remote(node, handle))
+		router_abandon(node, service_handle(context), session);
+}
+
+void
 skynet_harbor_exit(void) {
 	/* The reference is dropped when the node is destroyed; until then it just gets no messages.
 	 */

@@ -117,3 +117,17 @@ router_send_name(struct skynet_node *node, uint32_t source, const char *name, in
 	memcpy(destination.name, name, strnlen(name, GLOBALNAME_LENGTH));
 	return send_by_harbor(node, &destination, &message);
 }
+
+void
+router_abandon(struct skynet_node *node, uint32_t source, int session) {
+	/* See send_by_harbor. */
+	struct skynet_context *harbor =
+		atomic_load_explicit(&node->harbor_service, memory_order_acquire);
+	struct skynet_message message = {
+		.source = source,
+		.session = session,
+		.sz = (size_t)PTYPE_SYSTEM << MESSAGE_TYPE_SHIFT,
+	};
+	if (harbor != NULL)
+		service_push(harbor, &message);
+}

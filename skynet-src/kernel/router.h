@@ -29,6 +29,9 @@ int router_send(struct skynet_context *sender, struct skynet_node *node, uint32_
 int router_send_name(struct skynet_node *node, uint32_t source, const char *name, int session,
 	void *data, size_t sz);
 
+/// Tells the harbor service that `source` waits no longer for the answer to `session`.
+void router_abandon(struct skynet_node *node, uint32_t source, int session);
+
 /// True when `handle` belongs to another node of the harbor network.
 bool router_is_remote(const struct skynet_node *node, uint32_t handle);
 

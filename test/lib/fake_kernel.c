@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "../../service-src/snlua.h"
+#include "skynet_harbor.h"
 #include "skynet_malloc.h"
 #include "skynet_multicast.h"
 
@@ -562,4 +563,11 @@ skynet_isremote(struct skynet_context *context, uint32_t handle, int *harbor) {
 	(void)context;
 	*harbor = (int)(handle >> 24);
 	return *harbor != 0;
+}
+
+void
+skynet_harbor_abandon(struct skynet_context *context, uint32_t handle, int session) {
+	(void)context;
+	(void)handle;
+	(void)session;
 }

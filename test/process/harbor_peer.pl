@@ -2,14 +2,18 @@
 #   send HEX      writes the bytes          expect HEX   reads as many and compares
 #   dial PORT     another connection        closed       reads up to the end of the stream
 #   open PORT     listens                   accept       waits for a connection there
-#   main          back to the first one
+#   meet ID       accepts until it is that of node ID, whose id byte (hex) has been read then
+#   main          back to the first one     half         ends the writing direction
+#   drip HEX      writes byte by byte       run COMMAND  of the shell; what it prints is not looked at
+#   is COMMAND TEXT   runs until it prints the text
+#   answer TYPE HEX   sends an answer to the frame that was expected last, with that payload
 # "." in an expected text stands for any digit. Prints ok, or what went wrong.
 use strict;
 use warnings;
 use IO::Socket::INET;
 use IO::Select;
 
-my $DEADLINE = 20;
+my $DEADLINE = 30;
 
 sub dial {
 	my ($port) = @_;
@@ -31,6 +35,8 @@ sub receive {
 
 my $port = shift @ARGV;
 my $listener;
+my $frame = "";
+my @others;
 eval {
 	my $main = dial($port);
 	my $socket = $main;
@@ -42,6 +48,7 @@ eval {
 			my $expected = shift @ARGV;
 			my $found = receive($socket, length($expected) / 2);
 			$found =~ /^$expected$/ or die "found '$found', not '$expected'\n";
+			$frame = $found;
 		} elsif ($step eq "closed") {
 			my $found = receive($socket, 1 << 20);
 			$found eq "" or die "found '$found', not the end\n";
@@ -53,6 +60,40 @@ eval {
 		} elsif ($step eq "accept") {
 			IO::Select->new($listener)->can_read($DEADLINE) or die "nobody dials\n";
 			$socket = $listener->accept;
+		} elsif ($step eq "meet") {
+			my $id = shift @ARGV;
+			my $found = "";
+			while ($found ne $id) {
+				push @others, $socket if $found ne "";
+				IO::Select->new($listener)->can_read($DEADLINE) or die "nobody dials\n";
+				$socket = $listener->accept;
+				$found = receive($socket, 1);
+			}
+		} elsif ($step eq "drip") {
+			for my $byte (split //, pack "H*", shift @ARGV) {
+				syswrite $socket, $byte;
+				select undef, undef, undef, 0.05;
+			}
+		} elsif ($step eq "answer") {
+			my ($type, $payload) = splice @ARGV, 0, 2;
+			my ($source, $destination, $session) = unpack "N3", substr pack("H*", $frame), -12;
+			my $body = pack("H*", $payload) . pack "N3", $destination & 0xffffff | 5 << 24,
+				$source & 0xffffff | $type << 24, $session;
+			syswrite $socket, pack("N", length $body) . $body;
+		} elsif ($step eq "half") {
+			shutdown $socket, 1;
+		} elsif ($step eq "run") {
+			my $command = shift @ARGV;
+			`$command`;
+		} elsif ($step eq "is") {
+			my ($command, $text) = splice @ARGV, 0, 2;
+			my $found = "";
+			for (my $end = time + $DEADLINE; $found ne $text;) {
+				$found = `$command`;
+				chomp $found;
+				time < $end or die "$command: found '$found', not '$text'\n";
+				select undef, undef, undef, 0.05;
+			}
 		} elsif ($step eq "main") {
 			$socket = $main;
 		}

@@ -1,21 +1,7 @@
 # What strangers and broken members send to the master and to data links, byte by byte.
 . test/process/lib.sh
 . test/process/harbor.sh
-
-peer() {
-	perl test/process/harbor_peer.pl "$@"
-}
-
-hex() {
-	printf %s "$1" | od -An -v -tx1 | tr -d ' \n'
-}
-
-# hello ID PORT: the first message of a member with 127.0.0.1:PORT, as hex.
-hello() {
-	address=$(hex "127.0.0.1:$2")
-	body="0c480a$(printf %02x "$1")$(printf %02x $((${#address} / 2 * 8 + 4)))$address"
-	printf '%02x%s' $((${#body} / 2)) "$body"
-}
+. test/process/harbor_peer.sh
 
 up 1
 m=$master_port
@@ -56,15 +42,6 @@ is "garbage_ends_a_member" "$(peer "$m" open "$p" \
 	send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05 main \
 	send 03070707 closed)" ok
 
-# frames NAME STEP...: what happens on a data link of harbor 5
-frames() {
-	name=$1
-	shift
-	p=$(free_port)
-	is "$name" "$(peer "$m" open "$p" send "$(hello 5 "$p")" expect 040c570a01 \
-		accept expect 01 send 05 "$@")" ok
-}
-
 frames "a_call_to_nowhere_is_an_error_from_there" \
 	send 0000000d78050000090affff0000000005 expect 0000000c01ffff000700000900000005
 frames "one_way_too" \
@@ -81,6 +58,12 @@ frames "length_11_ends_the_link" send 0000000b6162636465666768696a6b closed
 frames "length_2_to_24_ends_the_link" send 01000000 closed
 frames "the_largest_length_ends_the_link" send ffffffff61616161 closed
 socket_message=01000000070000001000000000000000$(hex AAAAAAAA)
+frames "type_2_is_bytes_like_any_other" \
+	send "00000024${socket_message}050000090200000400000001" \
+	send "00000024${socket_message}050000090200000900000001" \
+	send "0000000d78050000090200000900000001" send "0000000c050000090200000900000001" \
+	send 0000000d780500000902ffff0000000001 \
+	send 0000000d78050000090a00000000000005 expect 0000000c010000000700000900000005
 for type in 4 5 6; do
 	for service in 4 5 6 9; do
 		frames "type_${type}_is_refused_for_service_$service" \
