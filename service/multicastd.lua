@@ -1,16 +1,17 @@
----Channels that services publish in and subscribe to; behind `skynet.multicast`. No arguments. One
----per node, started as a unique service; in a harbor network the datacenter has its address at
----{ "multicast", harbor id }.
+---Channels and topics that services publish in and subscribe to; behind `skynet.multicast`. No
+---arguments. One per node, started as a unique service.
 ---
 ---The low byte of a channel id is the harbor id of its owner. The owner knows which nodes have
 ---subscribers, and every node knows its own; what is published goes to the owner, from there to the
 ---nodes, and from each of them to its subscribers, all of which share one copy.
+---
+---Topics, which have names and no owner, are channels of each node that has subscribers:
+---`skynet.multicast_topics`.
 local skynet = require "skynet"
-local datacenter = require "skynet.datacenter"
-local harbor = require "skynet.harbor"
 local core = require "skynet.multicast.core"
+local nodes = require "skynet.multicast_nodes"
+local topics = require "skynet.multicast_topics"
 
-local DIRECTORY <const> = "multicast"
 local NODE_MASK <const> = 0xff
 local CHANNEL_MAX <const> = 0x7fffffff
 local NO_CHANNEL <const> = "no such channel"
@@ -18,10 +19,16 @@ local NO_CHANNEL <const> = "no such channel"
 ---Harbor id of this node; 0 when there is no network: every channel is ours then.
 local here <const> = skynet.harbor(skynet.self())
 
+---Tells this start of the service from all others, here and elsewhere.
+local token <const> = (os.time() << 31 ~ skynet.hpc() ~ math.random(0)) & math.maxinteger
+
 ---@class multicastd.channel
 ---@field group skynet.multicast.group  subscribers on this node
 ---@field nodes table<integer, integer>  ours: harbor id of a subscribed node to its multicastd
 ---@field joining table<integer, function>?  not ours: who waits until the owner knows about us
+---@field owner integer?  not ours: the token of its node when we joined
+---@field lost boolean?  not ours: its node is down
+---@field topic string?  this node's part of a topic
 
 ---@type table<integer, multicastd.channel>
 local channels = {}
@@ -29,11 +36,8 @@ local channels = {}
 ---The next channel that NEW gives, and whether the numbers began again.
 local next_id, wrapped = here, false
 
----Harbor id to the multicastd there.
----@type table<integer, integer>
-local daemons = {}
-
-local watched_nodes = {}
+---Messages that full mailboxes have refused.
+local refused_count = 0
 
 ---@param id integer
 ---@return boolean
@@ -54,79 +58,54 @@ local function advance()
 	next_id = id
 end
 
+---@return integer id
+---@return multicastd.channel
+local function new_channel()
+	while channels[next_id] do
+		advance()
+	end
+	local id = next_id
+	advance()
+	return id, add_channel(id)
+end
+
+---Whether NEW has given this number, so that it is nobody else's to agree on.
+---@param id integer
+local function is_given(id)
+	return id & NODE_MASK == here and (wrapped or id < next_id)
+end
+
 ---A channel of ours. One that was never given out by NEW is created: somebody agreed on its number.
 ---@return multicastd.channel?
 local function open_channel(id)
-	local channel = channels[id]
-	local given_out = id & NODE_MASK == here and (wrapped or id < next_id)
-	if not channel and not given_out then
-		channel = add_channel(id)
-	end
-	return channel
+	return channels[id] or not is_given(id) and add_channel(id) or nil
 end
 
----What was a number of another node is forgotten with it.
----@param node integer
-local function forget_node(node)
-	daemons[node] = nil
-	for id, channel in pairs(channels) do
-		channel.nodes[node] = nil
-		if not is_ours(id) and id & NODE_MASK == node then
-			channels[id] = nil
-		end
-	end
-end
-
----@async
-local function watch(node)
-	watched_nodes[node] = true
-	-- a link that is not up yet would count as broken
-	local broken = pcall(function()
-		harbor.connect(node)
-		harbor.link(node)
-	end)
-	watched_nodes[node] = nil
-	if broken then
-		forget_node(node)
-	end
-end
-
-local function watch_node(node)
-	if not watched_nodes[node] then
-		skynet.fork(watch, node)
-	end
-end
-
----The multicastd of the owner of a channel. Raises when its node has none.
+---The node of the owner of a channel. Raises when it has no multicast service, or is down.
 ---@async
 ---@param id integer
----@return integer
+---@return multicast_nodes.node
 local function owner_of(id)
-	local node = id & NODE_MASK
-	local daemon = daemons[node]
-	if not daemon then
-		daemon = datacenter.get(DIRECTORY, node)
-		if math.type(daemon) ~= "integer" or skynet.harbor(daemon) ~= node then
-			error(("node %d has no multicast service"):format(node))
-		end
-		daemons[node] = daemon
-		watch_node(node)
-	end
-	return daemon
+	return nodes.find(id & NODE_MASK)
 end
 
----Give up a channel of another node that nobody here wants any more.
+---Give up a channel that nobody here wants any more.
 ---@async
 local function leave_if_unused(id)
 	local channel = channels[id]
-	if channel and not channel.joining and channel.group:count() == 0 then
+	if not channel or channel.joining or channel.group:count() > 0 then
+		return
+	end
+	if channel.topic then
 		channels[id] = nil
-		skynet.send(owner_of(id), "lua", "USUBR", id)
+		topics.closed(channel.topic)
+	elseif not is_ours(id) then
+		channels[id] = nil
+		if not channel.lost then
+			skynet.send(owner_of(id).handle, "lua", "USUBR", id)
+		end
 	end
 end
-
----Messages that full mailboxes have refused.
-local refused_count = 0
 
 ---@param id integer
 ---@param channel multicastd.channel
@@ -147,16 +126,65 @@ local function deliver(id, channel, source, request, message, size)
 	return held
 end
 
+-- ---- owners that end and come back ----
+
+---The subscribers of a channel learn that it is no more: the message comes from ourselves.
+local function end_channel(id, channel)
+	skynet.error(("multicast: channel %x has ended with its node"):format(id))
+	channels[id] = nil
+	channel.group:publish(skynet.self(), id, 0, "")
+end
+
+---Subscribe this node again to a channel of a node that was lost.
+---@async
+local function renew(id, channel, node)
+	local ok, refused = pcall(skynet.call, node.handle, "lua", "SUBR", id, channel.owner, token)
+	if not ok or channels[id] ~= channel or not channel.lost then
+		return
+	end
+	if refused then
+		end_channel(id, channel)
+	else
+		channel.lost, channel.owner = nil, node.token
+		leave_if_unused(id)
+	end
+end
+
+---@param node integer
+local function node_down(node)
+	for id, channel in pairs(channels) do
+		channel.nodes[node] = nil
+		if not is_ours(id) and id & NODE_MASK == node then
+			channel.lost = true
+		end
+	end
+end
+
+local function node_up(number, node)
+	for id, channel in pairs(channels) do
+		if channel.lost and id & NODE_MASK == number then
+			skynet.fork(renew, id, channel, node)
+		end
+	end
+	topics.node_up(number)
+end
+
+-- ---- requests ----
+
 ---Tell the owner that we have subscribers. Returns nothing, or why that failed.
 ---@async
+---@param channel multicastd.channel
 ---@return string?
-local function join(id)
+local function join(id, channel)
 	local ok, refused = pcall(function()
-		return skynet.call(owner_of(id), "lua", "SUBR", id)
+		local owner = owner_of(id)
+		channel.owner = owner.token
+		if owner.token then
+			return skynet.call(owner.handle, "lua", "SUBR", id, nil, token)
+		end
+		return skynet.call(owner.handle, "lua", "SUBR", id)
 	end)
 	if not ok then
-		-- it may come back under another address
-		daemons[id & NODE_MASK] = nil
 		return tostring(refused)
 	end
 	return refused and NO_CHANNEL or nil
@@ -166,9 +194,11 @@ end
 ---@async
 local function subscribe_foreign(id, source)
 	local channel = channels[id]
-	if channel and not channel.joining then
+	if channel and channel.lost and not channel.joining then
+		return skynet.retpack(("node %d is down"):format(id & NODE_MASK))
+	elseif channel and not channel.joining then
 		channel.group:add(source)
-		return skynet.retpack(nil)
+		return skynet.retpack(nil, channel.owner)
 	end
 	local first = not channel
 	channel = channel or add_channel(id)
@@ -177,7 +207,7 @@ local function subscribe_foreign(id, source)
 	if not first then
 		return
 	end
-	local failure = join(id)
+	local failure = join(id, channel)
 	local waiters = channel.joining
 	channel.joining = nil
 	for subscriber in pairs(waiters) do
@@ -191,30 +221,26 @@ local function subscribe_foreign(id, source)
 		failure = failure or NO_CHANNEL
 	end
 	for _, response in pairs(waiters) do
-		response(true, failure)
+		response(true, failure, channel.owner)
 	end
 	if not failure then
 		leave_if_unused(id)
 	end
 end
 
----@alias multicastd.command "NEW"|"SUB"|"USUB"|"PUB"|"DEL"|"COUNT"|"SUBR"|"USUBR"|"DELR"
+---@alias multicastd.command
+---| "NEW"|"SUB"|"USUB"|"PUB"|"DEL"|"COUNT"|"GIVEN"|"SUBR"|"USUBR"|"DELR"
 ---Handlers get the source of the request; those of requests that want an answer give it.
 ---@type table<multicastd.command, async fun(source: integer, id: integer, ...: any)>
 local command = {}
 
 ---A new channel: its id.
 function command.NEW()
-	while channels[next_id] do
-		advance()
-	end
-	local id = next_id
-	add_channel(id)
-	advance()
-	skynet.retpack(id)
+	skynet.retpack((new_channel()))
 end
 
----id: the caller wants what is published. Answer: nil, or why that cannot be.
+---id: the caller wants what is published. Answer: nil or why that cannot be, and the token of the
+---owner.
 function command.SUB(source, id)
 	if not is_ours(id) then
 		return subscribe_foreign(id, source)
@@ -239,14 +265,13 @@ function command.USUB(source, id)
 		channel.joining[source] = nil
 		waiting(true, nil)
 	end
-	if not is_ours(id) then
-		leave_if_unused(id)
-	end
+	leave_if_unused(id)
 end
 
----id payload: answered when every subscriber of this node, or the owner, has been sent it, and none
----of this node is over its limit and asks senders to wait.
-function command.PUB(source, id, payload)
+---id payload [token]: answered when every subscriber of this node, or the owner, has been sent it,
+---and none of this node is over its limit and asks senders to wait. For a foreign channel with the
+---token of the owner, which the caller passes next time: the number may be another channel's then.
+function command.PUB(source, id, payload, known_owner)
 	if type(payload) ~= "string" then
 		error "PUB needs a payload"
 	end
@@ -255,22 +280,29 @@ function command.PUB(source, id, payload)
 		if channel and deliver(id, channel, source, (skynet.context()), payload) then
 			return skynet.ignoreret()
 		end
-	else
-		skynet.redirect(owner_of(id), source, "multicast", id, payload)
+		return skynet.retpack(nil)
 	end
-	skynet.retpack(nil)
+	local owner = owner_of(id)
+	if known_owner and owner.token and known_owner ~= owner.token
+			and skynet.call(owner.handle, "lua", "GIVEN", id) then
+		error(("channel %x has ended with its node"):format(id), 0)
+	end
+	skynet.redirect(owner.handle, source, "multicast", id, payload)
+	skynet.retpack(owner.token)
 end
 
 ---id: there is no such channel any more. No answer.
 function command.DEL(_, id)
 	if not is_ours(id) then
-		skynet.send(owner_of(id), "lua", "DEL", id)
+		skynet.send(owner_of(id).handle, "lua", "DEL", id)
 		return
 	end
 	local channel = channels[id]
-	channels[id] = nil
-	for _, daemon in pairs(channel and channel.nodes or {}) do
-		skynet.send(daemon, "lua", "DELR", id)
+	if channel and not channel.topic then
+		channels[id] = nil
+		for _, daemon in pairs(channel.nodes) do
+			skynet.send(daemon, "lua", "DELR", id)
+		end
 	end
 end
 
@@ -280,15 +312,22 @@ function command.COUNT(_, id)
 	skynet.retpack(channel and channel.group:count() or 0)
 end
 
----id: the node of the caller has subscribers. Answer: nil, or true when there is no such channel.
-function command.SUBR(source, id)
+---id: whether NEW has given it.
+function command.GIVEN(_, id)
+	skynet.retpack(is_given(id))
+end
+
+---id [token of ours, token of theirs]: the node of the caller has subscribers, who joined when our
+---token was that one. Answer: nil, or true when there is no such channel.
+function command.SUBR(source, id, joined, theirs)
 	local node, remote = skynet.harbor(source)
-	local channel = remote and is_ours(id) and open_channel(id)
+	local other = joined and joined ~= token and is_given(id)
+	local channel = remote and is_ours(id) and not other and open_channel(id)
 	if not channel then
 		return skynet.retpack(true)
 	end
 	channel.nodes[node] = source
-	watch_node(node)
+	nodes.asked_by(source, theirs)
 	skynet.retpack(nil)
 end
 
@@ -305,6 +344,20 @@ function command.DELR(source, id)
 	if not is_ours(id) and skynet.harbor(source) == id & NODE_MASK then
 		channels[id] = nil
 	end
+end
+
+---Requests that are not about a channel.
+---@type table<string, async fun(source: integer, ...: any)>
+local node_command = {}
+
+---Our token.
+function node_command.HELLO()
+	skynet.retpack(token)
+end
+
+---token: the service of another node of the harbor network has started. No answer.
+function node_command.HERE(source, theirs)
+	nodes.here(source, theirs)
 end
 
 skynet.register_protocol {
@@ -327,27 +380,49 @@ skynet.register_protocol {
 
 ---For the debug command INFO.
 skynet.info_func(function()
-	local info = { channels = 0, subscribers = 0, refused = refused_count }
+	local info = { channels = 0, subscribers = 0, refused = refused_count, topics = 0 }
 	for _, channel in pairs(channels) do
 		info.channels = info.channels + 1
+		info.topics = info.topics + (channel.topic and 1 or 0)
 		info.subscribers = info.subscribers + channel.group:count()
 	end
 	info.messages, info.bytes = core.usage()
-	return info
+	return topics.describe(info)
 end)
 
 skynet.start(function()
-	skynet.dispatch("lua", function(_, source, name, id, ...)
+	skynet.dispatch("lua", function(_, source, name, first, ...)
+		local other = node_command[name] or topics.command[name]
+		if other then
+			return other(source, first, ...)
+		end
 		local f = command[name]
 		if not f then
 			error(("unknown command '%s'"):format(tostring(name)))
 		end
-		if name ~= "NEW" and (math.type(id) ~= "integer" or id < 0 or id > CHANNEL_MAX) then
-			error(("'%s' is not a channel"):format(tostring(id)))
+		if name ~= "NEW" and (math.type(first) ~= "integer" or first < 0 or first > CHANNEL_MAX) then
+			error(("'%s' is not a channel"):format(tostring(first)))
 		end
-		f(source, id, ...)
+		f(source, first, ...)
 	end)
-	if here ~= 0 then
-		datacenter.set(DIRECTORY, here, skynet.self())
-	end
+	topics.start(token, {
+		open = function(topic)
+			local id, channel = new_channel()
+			channel.topic = topic
+			return id
+		end,
+		join = function(id, source)
+			channels[id].group:add(source)
+		end,
+		deliver = function(id, source, request, payload)
+			local held = deliver(id, channels[id], source, request, payload)
+			leave_if_unused(id)
+			return held
+		end,
+	})
+	nodes.start(token, {
+		found = topics.node_found,
+		up = node_up,
+		down = node_down,
+	})
 end)

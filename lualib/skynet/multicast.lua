@@ -9,6 +9,7 @@ local skynet = require "skynet"
 local core = require "skynet.multicast.core"
 
 local CHANNEL_MAX <const> = 0x7fffffff
+local TOPIC_MAX <const> = 255
 
 local unpack <const> = skynet.unpack
 
@@ -22,12 +23,14 @@ local receivers = {}
 ---@class skynet.multicast.conf
 ---@field channel integer?  an id; one that nobody has is created by its first user. Default: new
 ---@field dispatch (async fun(channel: skynet.multicast.channel, source: integer, ...: any))?
+---@field closed (async fun(channel: skynet.multicast.channel))?  called when its node ended it
 ---@field pack (fun(...: any): string|lightuserdata, integer?)?  gives a block; default: skynet.pack
 ---@field unpack (fun(message: lightuserdata, size: integer): ...: any)?  default: skynet.unpack
 
 ---@class skynet.multicast.channel
 ---@field channel integer?  its id, low byte: the harbor id of its owner; nil when deleted
 ---@field private conf skynet.multicast.conf
+---@field private owner integer?  token of the node of the owner, when this object first met it
 local methods = {}
 
 local meta = { __index = methods }
@@ -64,12 +67,13 @@ local function packed(object, ...)
 	return text
 end
 
----Send the values to all subscribers. Returns when those of this node have them in the mailbox.
+---Send the values to all subscribers. Returns when those of this node have them in the mailbox, and
+---have room there if they want senders to wait. Raises when the node of the owner is down.
 ---@async
 ---@param ... any
 function methods:publish(...)
 	local id = check_alive(self)
-	skynet.call(daemon, "lua", "PUB", id, packed(self, ...))
+	self.owner = skynet.call(daemon, "lua", "PUB", id, packed(self, ...), self.owner)
 end
 
 ---Get what is published from now on. Of the objects of one service for one channel, the last one
@@ -85,8 +89,9 @@ function methods:subscribe()
 		error("the channel has no dispatch function", 2)
 	end
 	receivers[id] = self
-	local ok, failure = pcall(skynet.call, daemon, "lua", "SUB", id)
+	local ok, failure, owner = pcall(skynet.call, daemon, "lua", "SUB", id)
 	if ok and not failure then
+		self.owner = owner
 		return
 	end
 	if receivers[id] == self then
@@ -123,6 +128,16 @@ end
 -- A subscribed object lives as long as its service: then this tells the multicast service.
 meta.__gc = leave
 
+---@param conf skynet.multicast.conf
+local function copy_conf(conf)
+	return {
+		dispatch = conf.dispatch,
+		pack = conf.pack,
+		unpack = conf.unpack,
+		closed = conf.closed,
+	}
+end
+
 ---A new channel, or the one of a given id.
 ---@async
 ---@param conf skynet.multicast.conf?
@@ -135,8 +150,93 @@ function multicast.new(conf)
 	elseif math.type(id) ~= "integer" or id < 0 or id > CHANNEL_MAX then
 		error(("bad channel '%s' (an integer from 0 to %d expected)"):format(id, CHANNEL_MAX), 2)
 	end
-	local own = { dispatch = conf.dispatch, pack = conf.pack, unpack = conf.unpack }
-	return setmetatable({ channel = id, conf = own }, meta)
+	return setmetatable({ channel = id, conf = copy_conf(conf) }, meta)
+end
+
+---@class skynet.multicast.topic
+---@field topic string?  its name; nil when deleted
+---@field private channel integer?  of this node, while subscribed
+---@field private joining boolean?
+---@field private conf skynet.multicast.conf
+local topic_methods = {}
+
+local topic_meta = { __index = topic_methods }
+
+function topic_meta:__tostring()
+	return ("[Topic:%s]"):format(self.topic or "")
+end
+
+---@param object skynet.multicast.topic
+---@return string name
+local function check_topic(object)
+	local name = object.topic
+	if not name then
+		error("the topic object was deleted", 3)
+	end
+	return name
+end
+
+---Send the values to all subscribers, on all nodes. Returns when those of this node have them in
+---the mailbox, and have room there if they want senders to wait.
+---@async
+---@param ... any
+function topic_methods:publish(...)
+	local name = check_topic(self)
+	skynet.call(daemon, "lua", "SAY", name, packed(self, ...))
+end
+
+---Get what is published from now on, on every node that can be reached now. Of the objects of one
+---service for one topic, the last one that subscribed gets it.
+---@async
+function topic_methods:subscribe()
+	local name = check_topic(self)
+	if not self.conf.dispatch then
+		error("the topic has no dispatch function", 2)
+	end
+	if self.channel and receivers[self.channel] == self then
+		return
+	end
+	local id = skynet.call(daemon, "lua", "JOIN", name)
+	receivers[id], self.channel = self, id
+	skynet.call(daemon, "lua", "SETTLE", name)
+end
+
+---Get no more.
+function topic_methods:unsubscribe()
+	check_topic(self)
+	leave(self)
+	self.channel = nil
+end
+
+---End this object. The topic itself has no owner and no end: others go on.
+function topic_methods:delete()
+	check_topic(self)
+	leave(self)
+	self.channel, self.topic = nil, nil
+end
+
+topic_meta.__gc = leave
+
+---A topic: a channel with a name, which reaches subscribers on all nodes of the cluster and of the
+---harbor network.
+---@param name string  1 to 255 bytes
+---@param conf skynet.multicast.conf?  without `channel`
+---@return skynet.multicast.topic
+function multicast.topic(name, conf)
+	if type(name) ~= "string" or name == "" or #name > TOPIC_MAX then
+		error(("bad topic '%s' (a name of 1 to %d bytes expected)"):format(tostring(name), TOPIC_MAX), 2)
+	end
+	return setmetatable({ topic = name, conf = copy_conf(conf or {}) }, topic_meta)
+end
+
+---The daemon says that a channel has ended with its node.
+---@async
+---@param object skynet.multicast.channel
+local function close(object)
+	receivers[object.channel] = nil
+	if object.conf.closed then
+		object.conf.closed(object)
+	end
 end
 
 skynet.register_protocol {
@@ -149,6 +249,8 @@ skynet.register_protocol {
 		local object = receivers[id]
 		if not object then
 			return
+		elseif source == daemon then
+			return close(object)
 		end
 		local conf = object.conf
 		if not conf.unpack or conf.unpack == unpack then
