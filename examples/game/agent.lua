@@ -53,10 +53,7 @@ local pending = 0
 
 ---@param line string
 local function tell(line)
-	-- False: the client is gone, or does not read and its buffer is full.
-	if not socketdriver.send(conf.fd, string.pack(">s2", line)) and not leaving then
-		skynet.send(conf.gate, "lua", "kick", conf.fd)
-	end
+	socketdriver.send(conf.fd, string.pack(">s2", line)) -- false when the client is gone
 end
 
 -- ---- data ----

@@ -23,6 +23,8 @@ local REPORT_INTERVAL <const> = 100
 local STOP_TIME <const> = 800
 local STOP_POLL <const> = 5
 local MAX_CLIENTS <const> = 1000
+---A client that does not read is sent away when so many bytes wait for it.
+local MAX_UNREAD <const> = 262144
 
 ---@class watchdog.player
 ---@field name string
@@ -150,6 +152,7 @@ local on = {}
 
 function on.open(fd)
 	connections[fd] = false
+	socketdriver.sendlimit(fd, MAX_UNREAD, "close")
 	skynet.timeout(ENTER_TIME, function()
 		if connections[fd] == false then
 			refuse(fd, "too slow")

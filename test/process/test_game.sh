@@ -116,6 +116,22 @@ is "one_who_floods_is_sent_away" "$(say 'for _ = 1, 10000 do P.cora:send "team j
 	return closed(P.cora)')" true
 like "and_may_come_back" "$(say 'return enter "cora"')" "ok welcome to game?, cora"
 
+say 'register "lazy"' >/dev/null
+token=$(say 'return login("lazy", "secret")')
+# shellcheck disable=SC2016
+perl -MSocket -e 'alarm 110; my (undef, $token, $host, $port) = split / /, shift; my $file = shift;
+	socket(my $s, PF_INET, SOCK_STREAM, 0); setsockopt($s, SOL_SOCKET, SO_RCVBUF, 4096);
+	connect($s, sockaddr_in($port, inet_aton($host))) or die;
+	syswrite($s, pack("n/a*", "enter lazy $token")); sysread($s, my $answer, 100);
+	open(my $f, ">", "$file.in"); select(undef, undef, undef, 0.05) until -e "$file.go";
+	while (sysread($s, my $more, 65536)) {} open($f, ">", "$file.out")' \
+	"$token" "$TEST_TMP/lazy" 2>/dev/null &
+check "a_client_that_will_not_read_enters" wait_for test -e "$TEST_TMP/lazy.in"
+is "the_others_talk" "$(say 'local text = "say " .. ("x"):rep(500)
+	for _ = 1, 12000 do P.anna:request(text) end return P.anna:request(text)')" ok
+: >"$TEST_TMP/lazy.go"
+check "and_it_is_sent_away" wait_for test -e "$TEST_TMP/lazy.out"
+
 # ---- Twice, and half way ----
 
 say 'old = P.anna' >/dev/null
