@@ -20,6 +20,7 @@
 
 #define NAME_PREFIX    "clustersender:"
 #define LIMIT_DEFAULT  ((int64_t)67108864)
+#define MESSAGES_MAX   10000
 #define BEAT_DEFAULT_S 5
 #define MS_PER_CS      10
 
@@ -236,8 +237,11 @@ read_settings(struct clustersender *sender) {
 		sender->policy = SKYNET_MAILBOX_REJECT;
 	else if (policy != NULL && strcmp(policy, "drop") == 0)
 		sender->policy = SKYNET_MAILBOX_DROP;
+	/* Messages that it has not looked at yet are bounded by their number. */
 	int64_t limit = skynet_stat_get(context, 0, SKYNET_STAT_LIMIT);
-	skynet_mailbox_limit(context, limit > 0 ? (size_t)limit : 0, sender->policy);
+	if (limit == 0 && sender->limit != 0 && sender->policy != SKYNET_MAILBOX_DROP)
+		limit = MESSAGES_MAX;
+	skynet_mailbox_limit(context, (size_t)limit, sender->policy);
 }
 
 /* Splits "NAME LAST_SESSION". Returns false when there is no name. */

@@ -474,8 +474,9 @@ answer_status(struct clustersender *sender, uint32_t source, int session) {
 		" failed=%" PRIu32 " address=%s",
 		state_name(sender), peers[sender->peer], draining, sender->calls.count, waiting,
 		sender->limit, skynet_stat_get(context, 0, SKYNET_STAT_BLOCKED),
-		sender->rejected + (uint64_t)rejected, sender->dropped, sender->failures,
-		sender->address);
+		sender->rejected + (uint64_t)rejected,
+		sender->dropped + (uint64_t)skynet_stat_get(context, 0, SKYNET_STAT_DROPPED),
+		sender->failures, sender->address);
 	skynet_send(context, 0, source, PTYPE_RESPONSE, session, text, (size_t)size);
 }
 

@@ -282,8 +282,11 @@ sender_make_room(struct clustersender *sender) {
 	if (sender->limit == 0 || sender->policy == SKYNET_MAILBOX_BLOCK)
 		return true;
 	while (waiting_size(sender) >= sender->limit) {
-		if (sender->policy != SKYNET_MAILBOX_DROP || !drop_push(sender))
+		if (sender->policy == SKYNET_MAILBOX_REJECT)
 			return false;
+		/* What comes when nothing can be dropped may be dropped next time. */
+		if (!drop_push(sender))
+			break;
 	}
 	return true;
 }

@@ -259,6 +259,35 @@ an_announced_size_takes_no_memory_before_the_bytes_come(void **state) {
 	skynet_free(join.data);
 }
 
+static void
+what_our_nodes_add_is_read_again(void **state) {
+	(void)state;
+	char frame[CLUSTER_HEAD_MAX + CLUSTER_PROBE_SIZE + 1];
+	struct cluster_request request;
+	struct cluster_response response;
+	uint32_t value;
+	size_t size = cluster_head_extra(frame, CLUSTER_EXTRA_DEADLINE, 1234567);
+	assert_true(cluster_request_parse(frame + 2, size - 2, &request));
+	assert_int_equal(request.kind, CLUSTER_EXTRA);
+	assert_int_equal(request.extra, CLUSTER_EXTRA_DEADLINE);
+	assert_int_equal(request.total, 1234567);
+	assert_false(cluster_request_parse(frame + 2, size - 3, &request));
+	size = cluster_head_confirm(frame, 524288);
+	assert_true(cluster_response_parse(frame + 2, size - 2, &response));
+	assert_true(cluster_confirm_read(&response, &value));
+	assert_int_equal(value, 524288);
+	response.size--;
+	assert_false(cluster_confirm_read(&response, &value));
+	cluster_probe_pack(frame, 77);
+	frame[CLUSTER_PROBE_SIZE] = 'x';
+	assert_true(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE, &value));
+	assert_int_equal(value, 77);
+	assert_true(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE + 1, &value));
+	assert_false(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE - 1, &value));
+	frame[3]++;
+	assert_false(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE, &value));
+}
+
 int
 main(void) {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +296,7 @@ main(void) {
 		cmocka_unit_test(malformed_frames_are_refused),
 		cmocka_unit_test(a_payload_of_32768_bytes_is_sent_in_parts),
 		cmocka_unit_test(addresses_are_read_from_packed_messages),
+		cmocka_unit_test(what_our_nodes_add_is_read_again),
 		cmocka_unit_test(sessions_are_found_until_they_are_removed),
 		cmocka_unit_test(parts_never_take_more_than_was_announced),
 		cmocka_unit_test(an_announced_size_takes_no_memory_before_the_bytes_come),

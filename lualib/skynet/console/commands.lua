@@ -309,6 +309,19 @@ define("netstat", "Sockets of this process", function()
 	return rows
 end)
 
+define("cluster", "Connections to the nodes of the cluster", function()
+	local clusterd = skynet.localname ".clusterd"
+	if not clusterd then
+		fail "No service uses the cluster"
+	end
+	local links, incoming = skynet.call(clusterd, "lua", "links")
+	for _, link in pairs(links) do
+		link.queued, link.limit = output.size(link.queued), output.size(link.limit)
+	end
+	links["(incoming)"] = incoming
+	return links
+end)
+
 define("cmem", "C memory of each service", function()
 	local memory = require "skynet.memory"
 	local list = {}

@@ -1,0 +1,371 @@
+// wrap: skynet_socket_write skynet_socket_sendbuffer skynet_stat_get
+/* What leaves on a cluster link, and when: parts take turns, small frames pass between them, the
+ * order of a lane holds, whatever the system takes at a time.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cluster_frame.h"
+#include "cluster_output.h"
+#include "packet_split.h"
+#include "skynet_socket.h"
+
+#define LARGE    ((size_t)1000000)
+#define UNTAKEN  INT64_MAX
+#define PAYLOADS 8
+
+/* The system, and what the other end makes of what it gets. */
+struct wire {
+	int64_t takes;   /* bytes until it is full; UNTAKEN: any number */
+	int64_t at_once; /* bytes in one call at most */
+	int mailbox;     /* messages that wait for the service */
+	int writes;
+	struct packet_split split;
+	size_t got[PAYLOADS]; /* bytes of parts by session */
+	bool ended[PAYLOADS];
+	char order[512];   /* B: begin, p: part, L: last part, s: small; with the session */
+	size_t parts_size; /* of all parts */
+};
+
+int64_t __wrap_skynet_socket_write(
+	struct skynet_context *context, int id, const struct iovec *pieces, int count);
+int __wrap_skynet_socket_sendbuffer(
+	struct skynet_context *context, struct socket_sendbuffer *buffer);
+int64_t __wrap_skynet_stat_get(
+	struct skynet_context *context, uint32_t handle, enum skynet_stat stat);
+
+/* One test runs at a time; the context, which nobody looks into, is not at hand everywhere. */
+static struct wire *current_wire;
+
+static struct wire *
+wire_of(void) {
+	return current_wire;
+}
+
+static void
+note(struct wire *wire, char what, uint32_t session) {
+	size_t length = strlen(wire->order);
+	if (length + 3 > sizeof wire->order)
+		return;
+	wire->order[length] = what;
+	wire->order[length + 1] = (char)('0' + session % 10);
+	wire->order[length + 2] = '\0';
+}
+
+/* Payload byte `at` of a session. */
+static char
+payload_byte(uint32_t session, size_t at) {
+	return (char)(session * 31 + at % 251);
+}
+
+static void
+on_frame(void *ud, const char *frame, size_t size) {
+	struct wire *wire = ud;
+	struct cluster_request request;
+	assert_true(cluster_request_parse(frame, size, &request));
+	uint32_t session = request.session;
+	assert_true(session < PAYLOADS);
+	switch (request.kind) {
+	case CLUSTER_REQUEST:
+		note(wire, 's', session);
+		return;
+	case CLUSTER_BEGIN:
+		note(wire, 'B', session);
+		return;
+	default:
+		break;
+	}
+	assert_true(request.kind == CLUSTER_PART || request.kind == CLUSTER_LAST);
+	assert_false(wire->ended[session]);
+	note(wire, request.kind == CLUSTER_PART ? 'p' : 'L', session);
+	for (size_t i = 0; i < request.size; i += 97)
+		assert_int_equal(request.data[i], payload_byte(session, wire->got[session] + i));
+	wire->got[session] += request.size;
+	wire->parts_size += request.size;
+	wire->ended[session] = request.kind == CLUSTER_LAST;
+}
+
+int64_t
+__wrap_skynet_socket_write(
+	struct skynet_context *context, int id, const struct iovec *pieces, int count) {
+	(void)context;
+	(void)id;
+	struct wire *wire = wire_of();
+	int64_t written = 0;
+	wire->writes++;
+	for (int i = 0; i < count; i++) {
+		int64_t room = wire->takes < wire->at_once - written ? wire->takes
+								     : wire->at_once - written;
+		int64_t size = (int64_t)pieces[i].iov_len;
+		size_t part = (size_t)(size < room ? size : room);
+		packet_split_push(&wire->split, pieces[i].iov_base, part, on_frame, wire);
+		written += (int64_t)part;
+		if (wire->takes != UNTAKEN)
+			wire->takes -= (int64_t)part;
+		if ((int64_t)part < size)
+			break;
+	}
+	return written;
+}
+
+int
+__wrap_skynet_socket_sendbuffer(struct skynet_context *context, struct socket_sendbuffer *buffer) {
+	(void)context;
+	struct wire *wire = wire_of();
+	packet_split_push(&wire->split, buffer->buffer, buffer->sz, on_frame, wire);
+	skynet_free((void *)(uintptr_t)buffer->buffer);
+	return 0;
+}
+
+int64_t
+__wrap_skynet_stat_get(struct skynet_context *context, uint32_t handle, enum skynet_stat stat) {
+	(void)context;
+	(void)handle;
+	assert_int_equal(stat, SKYNET_STAT_MAILBOX);
+	return wire_of()->mailbox;
+}
+
+/* ---- fixture ---- */
+
+struct fixture {
+	struct wire wire;
+	struct cluster_output output;
+};
+
+static int
+setup(void **state) {
+	struct fixture *f = calloc(1, sizeof *f);
+	f->wire.takes = f->wire.at_once = UNTAKEN;
+	packet_split_init(&f->wire.split, 2);
+	cluster_output_init(&f->output, NULL, 1);
+	current_wire = &f->wire;
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state) {
+	struct fixture *f = *state;
+	cluster_output_fini(&f->output);
+	packet_split_fini(&f->wire.split);
+	free(f);
+	return 0;
+}
+
+static void
+put_large(struct fixture *f, uint64_t key, uint32_t session, size_t size) {
+	static const struct cluster_address to = {.handle = 5};
+	char head[CLUSTER_HEAD_MAX], *block = skynet_malloc(size);
+	for (size_t i = 0; i < size; i++)
+		block[i] = payload_byte(session, i);
+	size_t head_size = cluster_head_request(head, &to, false, session, size);
+	cluster_output_queue(&f->output, key, CLUSTER_REQUEST_PARTS, session, head, head_size,
+		block, block, size);
+}
+
+static void
+put_small(struct fixture *f, uint64_t key, uint32_t session) {
+	static const struct cluster_address to = {.handle = 5};
+	char head[CLUSTER_HEAD_MAX];
+	size_t head_size = cluster_head_request(head, &to, false, session, 3);
+	if (cluster_output_waits(&f->output, key)) {
+		char *block = skynet_malloc(3);
+		memcpy(block, "abc", 3);
+		cluster_output_queue(
+			&f->output, key, CLUSTER_WHOLE, session, head, head_size, block, block, 3);
+	} else {
+		cluster_output_write(&f->output, head, head_size, "abc", 3);
+	}
+}
+
+/* Lets the system take everything. */
+static void
+drain(struct fixture *f) {
+	f->wire.takes = UNTAKEN;
+	while (cluster_output_waiting(&f->output) > 0) {
+		cluster_output_resume(&f->output);
+		cluster_output_settle(&f->output);
+		assert_false(f->output.failed);
+	}
+}
+
+/* ---- tests ---- */
+
+static void
+parts_of_several_payloads_take_turns(void **state) {
+	struct fixture *f = *state;
+	put_large(f, 1, 1, 3 * CLUSTER_PART_SIZE);
+	put_large(f, 2, 2, 2 * CLUSTER_PART_SIZE + 1);
+	put_large(f, 3, 3, CLUSTER_PART_SIZE);
+	drain(f);
+	assert_string_equal(f->wire.order, "B1p1B2p2B3L3p1p2L1L2");
+	assert_int_equal(f->wire.got[2], 2 * CLUSTER_PART_SIZE + 1);
+}
+
+static void
+payloads_of_one_lane_leave_one_after_the_other(void **state) {
+	struct fixture *f = *state;
+	put_large(f, 1, 1, 2 * CLUSTER_PART_SIZE);
+	put_large(f, 1, 2, 2 * CLUSTER_PART_SIZE);
+	put_small(f, 1, 3);
+	drain(f);
+	assert_string_equal(f->wire.order, "B1p1L1B2p2L2s3");
+}
+
+static void
+a_small_frame_passes_parts_of_another_lane_only(void **state) {
+	struct fixture *f = *state;
+	f->wire.takes = (int64_t)CLUSTER_PART_SIZE;
+	put_large(f, 1, 1, LARGE);
+	cluster_output_settle(&f->output);
+	assert_true(f->output.stalled);
+	put_small(f, 1, 3);
+	put_small(f, 2, 4);
+	drain(f);
+	/* One batch had been begun. */
+	const char *passed = strstr(f->wire.order, "s4"), *kept = strstr(f->wire.order, "s3");
+	assert_int_equal(passed - f->wire.order, 2 * (1 + CLUSTER_BATCH_PARTS));
+	assert_string_equal(kept, "s3");
+	assert_int_equal(f->wire.got[1], LARGE);
+}
+
+static void
+nothing_is_lost_whatever_the_system_takes(void **state) {
+	struct fixture *f = *state;
+	for (int64_t at_once = 1; at_once < 200000; at_once = at_once * 3 + 1) {
+		memset(f->wire.got, 0, sizeof f->wire.got);
+		memset(f->wire.ended, 0, sizeof f->wire.ended);
+		f->wire.at_once = at_once;
+		f->wire.order[0] = '\0';
+		put_large(f, 1, 1, 70000);
+		put_small(f, 1, 2);
+		put_large(f, 2, 3, 100000);
+		put_small(f, 3, 4);
+		drain(f);
+		assert_int_equal(f->wire.got[1], 70000);
+		assert_int_equal(f->wire.got[3], 100000);
+		assert_true(f->wire.ended[1] && f->wire.ended[3]);
+		assert_non_null(strstr(f->wire.order, "s2"));
+		assert_non_null(strstr(f->wire.order, "s4"));
+	}
+}
+
+static void
+a_window_bounds_the_parts_under_way(void **state) {
+	struct fixture *f = *state;
+	const size_t window = 100000;
+	cluster_output_set_window(&f->output, (int64_t)window);
+	put_large(f, 1, 1, LARGE);
+	cluster_output_settle(&f->output);
+	assert_true(f->wire.parts_size >= window);
+	assert_true(f->wire.parts_size < window + CLUSTER_PART_SIZE);
+	put_small(f, 2, 2);
+	cluster_output_settle(&f->output);
+	assert_non_null(strstr(f->wire.order, "s2"));
+	size_t confirmed = 0;
+	while (f->wire.got[1] < LARGE) {
+		size_t before = f->wire.parts_size;
+		cluster_output_confirm(&f->output, (uint32_t)(before - confirmed));
+		confirmed = before;
+		cluster_output_settle(&f->output);
+		assert_true(f->wire.parts_size > before);
+		assert_true(f->wire.parts_size - before < window + CLUSTER_PART_SIZE);
+	}
+	assert_true(f->wire.ended[1]);
+}
+
+static void
+a_peer_that_confirms_too_much_gains_nothing(void **state) {
+	struct fixture *f = *state;
+	cluster_output_set_window(&f->output, 100000);
+	cluster_output_confirm(&f->output, UINT32_MAX);
+	put_large(f, 1, 1, LARGE);
+	cluster_output_settle(&f->output);
+	assert_true(f->wire.parts_size < 100000 + CLUSTER_PART_SIZE);
+}
+
+static void
+without_confirmation_no_more_waits_than_the_limit(void **state) {
+	struct fixture *f = *state;
+	f->output.limit = 200000;
+	cluster_output_set_window(&f->output, 0);
+	put_large(f, 1, 1, LARGE);
+	cluster_output_settle(&f->output);
+	assert_true(cluster_output_waiting(&f->output) <= 200000);
+}
+
+static void
+what_has_not_begun_can_be_taken_back(void **state) {
+	struct fixture *f = *state;
+	f->wire.takes = 1000;
+	put_large(f, 1, 1, LARGE);
+	cluster_output_settle(&f->output);
+	put_large(f, 1, 2, LARGE);
+	put_large(f, 2, 3, LARGE);
+	cluster_output_cancel(&f->output, 1); /* has begun */
+	cluster_output_cancel(&f->output, 2);
+	cluster_output_cancel(&f->output, 3);
+	cluster_output_cancel(&f->output, 4); /* unknown */
+	assert_false(cluster_output_waits(&f->output, 2));
+	drain(f);
+	assert_int_equal(f->wire.got[1], LARGE);
+	assert_int_equal(f->wire.got[2] + f->wire.got[3], 0);
+}
+
+static void
+frames_are_gathered_while_messages_wait(void **state) {
+	struct fixture *f = *state;
+	f->wire.mailbox = 1;
+	for (int i = 0; i < 100; i++) {
+		put_small(f, 1, 1);
+		cluster_output_settle(&f->output);
+	}
+	assert_int_equal(f->wire.writes, 0);
+	f->wire.mailbox = 0;
+	cluster_output_settle(&f->output);
+	assert_int_equal(f->wire.writes, 1);
+	f->wire.mailbox = 1;
+	for (int i = 0; i < 1000; i++) {
+		put_small(f, 1, 1);
+		cluster_output_settle(&f->output);
+	}
+	assert_true(f->wire.writes > 1); /* not for ever */
+}
+
+static void
+a_spill_hands_over_all_of_it(void **state) {
+	struct fixture *f = *state;
+	f->wire.takes = 50000;
+	put_large(f, 1, 1, LARGE);
+	cluster_output_settle(&f->output);
+	put_small(f, 1, 2);
+	put_large(f, 2, 3, LARGE);
+	cluster_output_spill(&f->output);
+	assert_int_equal(cluster_output_waiting(&f->output), 0);
+	assert_int_equal(f->wire.got[1] + f->wire.got[3], 2 * LARGE);
+	assert_non_null(strstr(f->wire.order, "s2"));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void) {
+	const struct CMUnitTest tests[] = {
+		CASE(parts_of_several_payloads_take_turns),
+		CASE(payloads_of_one_lane_leave_one_after_the_other),
+		CASE(a_small_frame_passes_parts_of_another_lane_only),
+		CASE(nothing_is_lost_whatever_the_system_takes),
+		CASE(a_window_bounds_the_parts_under_way),
+		CASE(a_peer_that_confirms_too_much_gains_nothing),
+		CASE(without_confirmation_no_more_waits_than_the_limit),
+		CASE(what_has_not_begun_can_be_taken_back),
+		CASE(frames_are_gathered_while_messages_wait),
+		CASE(a_spill_hands_over_all_of_it),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
