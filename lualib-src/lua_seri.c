@@ -4,46 +4,27 @@
 #include "lua_seri.h"
 
 #include <assert.h>
-#include <endian.h>
-#include <lauxlib.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
 
-#include "lua_seri_format.h"
+#include "lua_seri_writer.h"
 #include "skynet_malloc.h"
 
 #define INITIAL_CAPACITY 256
-#define HEAD_MAX         16 /* room for any head with its operand */
 
 /* A block of this size or more is handed over instead of copied, so that scratch memory stays
  * small. */
 #define HAND_OVER_SIZE (64 * 1024)
-
-/* Bytes go into `out`. Once a metamethod or finaliser could run Lua code, which may use the same
- * scratch, they go into a userdata at the stack index `box` instead, and packing starts again.
- */
-struct writer {
-	lua_State *L;
-	struct seri_buffer *out;
-	char *data; /* the bytes so far are data..at, there is room up to `end` */
-	char *at, *end;
-	int box;       /* stack index of the userdata, 0 while `out` is used */
-	bool want_box; /* gave up at a metatable: start again with a box */
-};
 
 static bool pack_table(struct writer *w, int index, int depth);
 
 void
 seri_buffer_clear(struct seri_buffer *buffer) {
 	skynet_free(buffer->data);
-	memset(buffer, 0, sizeof *buffer);
+	*buffer = (struct seri_buffer){.raw = buffer->raw};
 }
 
-/// Makes room for `need` more bytes. Raises when a box cannot be had.
-static void
-writer_grow(struct writer *w, size_t need) {
+void
+seri_writer_grow(struct writer *w, size_t need) {
 	size_t size = (size_t)(w->at - w->data);
 	size_t capacity = (size_t)(w->end - w->data) * 2;
 	if (capacity < INITIAL_CAPACITY)
@@ -62,107 +43,6 @@ writer_grow(struct writer *w, size_t need) {
 	}
 	w->at = w->data + size;
 	w->end = w->data + capacity;
-}
-
-static inline char *
-writer_reserve(struct writer *w, size_t need) {
-	if (__builtin_expect((size_t)(w->end - w->at) < need, 0))
-		writer_grow(w, need);
-	return w->at;
-}
-
-static inline void
-pack_byte(struct writer *w, uint8_t byte) {
-	char *at = writer_reserve(w, 1);
-	*at = (char)byte;
-	w->at = at + 1;
-}
-
-/// Writes a head and `size` bytes of operand.
-static inline void
-pack_operand(struct writer *w, uint8_t head, const void *operand, size_t size) {
-	char *at = writer_reserve(w, HEAD_MAX);
-	at[0] = (char)head;
-	memcpy(at + 1, operand, size);
-	w->at = at + 1 + size;
-}
-
-static inline void
-pack_integer(struct writer *w, lua_Integer value) {
-	if (value == 0) {
-		pack_byte(w, SERI_HEAD(SERI_NUMBER, SERI_ZERO));
-	} else if (value != (int32_t)value) {
-		uint64_t bits = htole64((uint64_t)value);
-		pack_operand(w, SERI_HEAD(SERI_NUMBER, SERI_I64), &bits, sizeof bits);
-	} else if (value < 0 || value > UINT16_MAX) {
-		uint32_t bits = htole32((uint32_t)value);
-		pack_operand(w, SERI_HEAD(SERI_NUMBER, SERI_I32), &bits, sizeof bits);
-	} else if (value > UINT8_MAX) {
-		uint16_t bits = htole16((uint16_t)value);
-		pack_operand(w, SERI_HEAD(SERI_NUMBER, SERI_U16), &bits, sizeof bits);
-	} else {
-		uint8_t bits = (uint8_t)value;
-		pack_operand(w, SERI_HEAD(SERI_NUMBER, SERI_U8), &bits, sizeof bits);
-	}
-}
-
-static inline void
-pack_float(struct writer *w, lua_Number value) {
-	uint64_t bits;
-	memcpy(&bits, &value, sizeof bits);
-	bits = htole64(bits);
-	pack_operand(w, SERI_HEAD(SERI_NUMBER, SERI_F64), &bits, sizeof bits);
-}
-
-static inline void
-pack_pointer(struct writer *w, const void *value) {
-	pack_operand(w, SERI_HEAD(SERI_POINTER, 0), &value, sizeof value);
-}
-
-static void
-pack_long_string(struct writer *w, const char *text, size_t length) {
-	if (length > INT32_MAX)
-		luaL_error(w->L, "serialize can't pack a string of %I bytes", (LUAI_UACINT)length);
-	if (length <= UINT16_MAX) {
-		uint16_t bits = htole16((uint16_t)length);
-		pack_operand(w, SERI_HEAD(SERI_LONG_STRING, sizeof bits), &bits, sizeof bits);
-	} else {
-		uint32_t bits = htole32((uint32_t)length);
-		pack_operand(w, SERI_HEAD(SERI_LONG_STRING, sizeof bits), &bits, sizeof bits);
-	}
-	memcpy(writer_reserve(w, length), text, length);
-	w->at += length;
-}
-
-static inline void
-pack_string(struct writer *w, const char *text, size_t length) {
-	if (length > SERI_SHORT_MAX) {
-		pack_long_string(w, text, length);
-		return;
-	}
-	char *at = writer_reserve(w, 1 + SERI_SHORT_MAX);
-	at[0] = (char)SERI_HEAD(SERI_SHORT_STRING, length);
-	memcpy(at + 1, text, length);
-	w->at = at + 1 + length;
-}
-
-static void
-pack_table_head(struct writer *w, lua_Unsigned count) {
-	if (count < SERI_COUNT_FOLLOWS) {
-		pack_byte(w, SERI_HEAD(SERI_TABLE, count));
-	} else {
-		if (count > INT32_MAX)
-			luaL_error(w->L, "serialize can't pack an array of %I values",
-				(LUAI_UACINT)count);
-		pack_byte(w, SERI_HEAD(SERI_TABLE, SERI_COUNT_FOLLOWS));
-		pack_integer(w, (lua_Integer)count);
-	}
-}
-
-static inline void
-check_depth(lua_State *L, int depth) {
-	if (__builtin_expect(depth >= SERI_PACK_DEPTH, 0))
-		luaL_error(L, "serialize can't pack too depth table");
 }
 
 /// Packs the value at the absolute index, inside of `depth` tables. Returns false to start again
@@ -306,6 +186,10 @@ pack_raw_table(struct writer *w, int index, int depth) {
 static __attribute__((noinline)) bool
 pack_table(struct writer *w, int index, int depth) {
 	lua_State *L = w->L;
+	if (w->raw) {
+		w->want_api = !seri_pack_raw_table(w, lua_topointer(L, index), depth);
+		return !w->want_api;
+	}
 	/* Key, value, and what a metamethod needs; callers may run close to their limit. */
 	if (!lua_checkstack(L, 10))
 		luaL_error(L, "out of memory");
@@ -358,7 +242,14 @@ seri_pack(lua_State *L, int from, struct seri_buffer *out) {
 	}
 	struct writer w = {.L = L, .out = out, .data = out->data, .at = out->data};
 	w.end = w.data + out->capacity;
-	if (pack_values(&w, from, top))
+	w.raw = out->raw;
+	bool packed = pack_values(&w, from, top);
+	if (w.want_api) {
+		w.raw = false;
+		w.at = w.data;
+		packed = pack_values(&w, from, top);
+	}
+	if (packed)
 		out->size = (size_t)(w.at - w.data);
 	else
 		pack_with_box(L, from, top, out);
@@ -370,7 +261,7 @@ seri_pack_block(lua_State *L, int from, struct seri_buffer *scratch, size_t *siz
 	*size = scratch->size;
 	if (scratch->size >= HAND_OVER_SIZE) {
 		void *block = skynet_realloc(scratch->data, scratch->size);
-		memset(scratch, 0, sizeof *scratch);
+		*scratch = (struct seri_buffer){.raw = scratch->raw};
 		return block;
 	}
 	void *block = skynet_malloc(scratch->size ? scratch->size : 1);
@@ -380,10 +271,10 @@ seri_pack_block(lua_State *L, int from, struct seri_buffer *scratch, size_t *siz
 
 void *
 seri_pack_plain(size_t *size, const char *format, ...) {
-	struct seri_buffer buffer = {NULL, 0, 0};
+	struct seri_buffer buffer = {NULL, 0, 0, false};
 	struct writer w = {.out = &buffer};
 	va_list values;
-	writer_grow(&w, INITIAL_CAPACITY);
+	seri_writer_grow(&w, INITIAL_CAPACITY);
 	va_start(values, format);
 	for (; *format != '\0'; format++) {
 		if (*format == 's') {

@@ -9,6 +9,7 @@
 #define SKYNET_LUA_SERI_H
 
 #include <lua.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Packing allows this many nested tables, the innermost of them empty. */
@@ -21,6 +22,7 @@
 struct seri_buffer {
 	char *data; /* skynet_malloc */
 	size_t size, capacity;
+	bool raw; /* layout_known was true: packing reads tables in place */
 };
 
 /// Frees what the buffer holds; it may be used again.

@@ -9,6 +9,7 @@
 #include "lua_call.h"
 #include "lua_caller.h"
 #include "lua_dispatch.h"
+#include "lua_layout.h"
 #include "lua_select.h"
 #include "lua_task.h"
 #include "lua_wait.h"
@@ -371,6 +372,7 @@ service_open(lua_State *L) {
 	lua_newtable(L);
 	service->anchors = luaL_ref(L, LUA_REGISTRYINDEX);
 	service->caller_known = caller_layout_known(L);
+	service->scratch.raw = layout_known(L);
 	static const char *const keys[KEY_COUNT] = {"pack", "unpack", "dispatch"};
 	for (int i = 0; i < KEY_COUNT; i++) {
 		lua_pushstring(L, keys[i]);

@@ -6,6 +6,7 @@
  * two.
  */
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "snlua_parts.h"
@@ -15,6 +16,9 @@
 #define MIB           (1024.0 * 1024.0)
 #define WORD          sizeof(uint64_t)
 #define LARGE         (SNLUA_SPARE_LISTS - 1)
+
+/* jemalloc's, when it is there. */
+extern void sdallocx(void *block, size_t size, int flags) __attribute__((weak));
 
 /* A free block in the image. Offsets are in words; the state begins there, so 0 is none. */
 struct spare {
@@ -67,7 +71,7 @@ in_image(const struct snlua *service, const void *block) {
 	return (uintptr_t)block - (uintptr_t)service->image < service->image_size;
 }
 
-void
+__attribute__((noinline)) void
 snlua_memory_spare(struct snlua *service, void *block, size_t size) {
 	size_t words = (size + WORD - 1) / WORD;
 	if (words * WORD < sizeof(struct spare))
@@ -81,7 +85,7 @@ snlua_memory_spare(struct snlua *service, void *block, size_t size) {
 }
 
 /// A block of the image for `size` bytes, NULL when there is none at hand.
-static void *
+static __attribute__((noinline)) void *
 spare_take(struct snlua *service, size_t size) {
 	size_t words = (size + WORD - 1) / WORD;
 	if (words * WORD < sizeof(struct spare))
@@ -102,70 +106,93 @@ spare_take(struct snlua *service, size_t size) {
 	return spare;
 }
 
-/// As realloc of a block of the image. The caller excludes who looks at call frames.
-static void *
-resize_in_image(struct snlua *service, void *block, size_t old_size, size_t new_size) {
-	if (new_size <= old_size)
-		return block;
-	void *moved = skynet_lalloc(NULL, 0, new_size);
-	if (moved != NULL) {
-		memcpy(moved, block, old_size);
-		snlua_memory_spare(service, block, old_size);
-	}
-	return moved;
+/* ---- all blocks ---- */
+
+static inline void
+give_back(struct snlua *service, void *block, size_t size) {
+	if (in_image(service, block))
+		snlua_memory_spare(service, block, size);
+	else if (sdallocx != NULL)
+		/* Told the size, jemalloc need not look it up. */
+		sdallocx(block, size, 0);
+	else
+		free(block);
+}
+
+/// Waits until the other thread that is just looking at call frames has seen enough.
+static __attribute__((noinline)) void
+await_arming(struct snlua *service) {
+	do {
+		atomic_store_explicit(&service->freeing, 0, memory_order_release);
+		sched_yield();
+		atomic_store_explicit(&service->freeing, 1, memory_order_relaxed);
+		atomic_signal_fence(memory_order_seq_cst);
+	} while (atomic_load_explicit(&service->arming, memory_order_acquire));
 }
 
 /// Frees a block, unless another thread is just looking at call frames: then waits for that first.
 static inline void
 memory_release(struct snlua *service, void *block, size_t size) {
-	for (;;) {
-		atomic_store_explicit(&service->freeing, 1, memory_order_relaxed);
-		/* The arming thread raises `arming`, runs membarrier(2) and then reads `freeing`:
-		 * here the order of store and load needs to be kept from the compiler only. */
-		atomic_signal_fence(memory_order_seq_cst);
-		if (__builtin_expect(
-			    !atomic_load_explicit(&service->arming, memory_order_acquire), 1))
-			break;
-		atomic_store_explicit(&service->freeing, 0, memory_order_release);
-		sched_yield();
-	}
-	if (in_image(service, block))
-		snlua_memory_spare(service, block, size);
-	else
-		skynet_lalloc(block, size, 0);
+	atomic_store_explicit(&service->freeing, 1, memory_order_relaxed);
+	/* The arming thread raises `arming`, runs membarrier(2) and then reads `freeing`: here the
+	 * order of store and load needs to be kept from the compiler only. */
+	atomic_signal_fence(memory_order_seq_cst);
+	if (__builtin_expect(atomic_load_explicit(&service->arming, memory_order_acquire), 0))
+		await_arming(service);
+	give_back(service, block, size);
 	/* Pairs with the acquire load of the arming thread. */
 	atomic_store_explicit(&service->freeing, 0, memory_order_release);
+	size_t used = memory_used(service) - size;
+	memory_store(service, used);
+	if (__builtin_expect(used < service->low, 0))
+		memory_account(service, used);
+}
+
+static inline void *
+memory_take(struct snlua *service, size_t size) {
+	size_t used = memory_used(service) + size;
+	if (__builtin_expect(used > service->high, 0) && !memory_grow(service, used))
+		return NULL;
+	void *block = NULL;
+	if (service->spare != 0)
+		block = spare_take(service, size);
+	if (block == NULL)
+		block = malloc(size);
+	if (block != NULL)
+		memory_store(service, used);
+	return block;
+}
+
+static __attribute__((noinline)) void *
+memory_resize(struct snlua *service, void *block, size_t old_size, size_t new_size) {
+	size_t used = memory_used(service) - old_size + new_size;
+	if (used > service->high && new_size > old_size && !memory_grow(service, used))
+		return NULL;
+	void *moved = block;
+	if (!in_image(service, block)) {
+		moved = realloc(block, new_size);
+	} else if (new_size > old_size) {
+		moved = malloc(new_size);
+		if (moved != NULL) {
+			memcpy(moved, block, old_size);
+			snlua_memory_spare(service, block, old_size);
+		}
+	}
+	if (moved != NULL)
+		memory_store(service, used);
+	return moved;
 }
 
 void *
 snlua_allocate(void *ud, void *block, size_t old_size, size_t new_size) {
 	struct snlua *service = ud;
-	size_t used = memory_used(service);
-	if (new_size == 0) {
-		if (block == NULL)
-			return NULL;
-		memory_release(service, block, old_size);
-		used -= old_size;
-		memory_store(service, used);
-		if (used < service->low)
-			memory_account(service, used);
-		return NULL;
-	}
-	/* For a new block, Lua passes the type of the object as its old size. */
 	if (block == NULL)
-		old_size = 0;
-	used = used - old_size + new_size;
-	if (used > service->high && new_size > old_size && !memory_grow(service, used))
-		return NULL;
-	void *moved = NULL;
-	if (block != NULL && in_image(service, block))
-		moved = resize_in_image(service, block, old_size, new_size);
-	else if (block != NULL || service->spare == 0 ||
-		 (moved = spare_take(service, new_size)) == NULL)
-		moved = skynet_lalloc(block, old_size, new_size);
-	if (moved != NULL)
-		memory_store(service, used);
-	return moved;
+		/* For a new block, Lua passes the type of the object as its old size. */
+		return new_size != 0 ? memory_take(service, new_size) : NULL;
+	if (new_size != 0)
+		return memory_resize(service, block, old_size, new_size);
+	memory_release(service, block, old_size);
+	return NULL;
 }
 
 void

@@ -13,13 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lua_layout.h"
 #include "lua_seri.h"
 #include "skynet_malloc.h"
 
 struct fixture {
 	lua_State *L;
 	struct seri_buffer scratch;
-	size_t used, limit; /* bytes of the state; limit 0: none */
+	struct seri_buffer plain; /* tables are not read in place */
+	size_t used, limit;       /* bytes of the state; limit 0: none */
 };
 
 static void *
@@ -54,6 +56,12 @@ lua_packstring(lua_State *L) {
 	return seri_call_packstring(L, &fixture_of(L)->scratch);
 }
 
+/// As packstring, by the Lua API in any case.
+static int
+lua_packstring_by_api(lua_State *L) {
+	return seri_call_packstring(L, &fixture_of(L)->plain);
+}
+
 static int
 lua_trash(lua_State *L) {
 	skynet_free(lua_touserdata(L, 1));
@@ -68,6 +76,7 @@ set_up(void **state) {
 	static const luaL_Reg api[] = {
 		{"pack", lua_pack},
 		{"packstring", lua_packstring},
+		{"packstring_by_api", lua_packstring_by_api},
 		{"unpack", seri_call_unpack},
 		{"trash", lua_trash},
 		{NULL, NULL},
@@ -79,11 +88,20 @@ set_up(void **state) {
 }
 
 static int
+set_up_raw(void **state) {
+	set_up(state);
+	struct fixture *f = *state;
+	f->scratch.raw = true;
+	return layout_known(f->L) ? 0 : -1;
+}
+
+static int
 tear_down(void **state) {
 	struct fixture *f = *state;
 	lua_close(f->L);
 	assert_int_equal(f->used, 0);
 	seri_buffer_clear(&f->scratch);
+	seri_buffer_clear(&f->plain);
 	free(f);
 	return 0;
 }
@@ -244,8 +262,41 @@ packs_arrays_that_lie_in_the_hash_part(void **state) {
 		"		elseif kind == 5 then t['k' .. random(8)] = random(9)\n"
 		"		else t[-random(3)] = true end\n"
 		"	end\n"
-		"	local back = api.unpack(api.packstring(t))\n"
-		"	assert(check.same(t, back))\n"
+		"	local bytes = api.packstring(t)\n"
+		"	assert(bytes == api.packstring_by_api(t))\n"
+		"	assert(check.same(t, api.unpack(bytes)))\n"
+		"end\n");
+}
+
+static void
+packs_tables_as_lua_walks_through_them(void **state) {
+	run(*state,
+		"local function same(t) assert(api.packstring(t) == api.packstring_by_api(t)) end\n"
+		"local t = {}\n"
+		"for i = 1, 300 do t[i] = i; same(t) end\n"
+		"for i = 300, 1, -1 do t[i] = nil; local _ = #t; same(t) end\n"
+		"for i = 1, 100 do t['k' .. i] = i; t[i] = { i }; same(t) end\n"
+		"for i = 1, 100, 3 do t['k' .. i] = nil; t[i] = nil; same(t) end\n"
+		"same { 1, nil, 3, nil, nil, 6 } same { nil, nil, 3 } same { n = 1, nil }\n"
+		"same { [-1] = 1, [0] = 2, [1] = 3, [2] = 4, [4] = 5, [1.5] = 6, [true] = 7 }\n"
+		"same { [math.maxinteger] = 1, [math.mininteger] = 2, [1e300] = 3, [2^53] = 4 }\n"
+		"local large = {}\n"
+		"for i = 100, 1, -1 do large[i] = i end\n"
+		"same(large) same { large, { large, ('x'):rep(5000) }, io.stdout and 'y' }\n"
+		"large[('k'):rep(100)] = -0.0 same(large)\n"
+		"same { plain = 1, { setmetatable({ 1, 2, x = 3 }, {}) }, 5 }\n"
+		"same { setmetatable({}, { __pairs = function() return next, { 7, 8 } end }) }\n"
+		"for _, bad in ipairs { print, coroutine.create(print), io.stdout } do\n"
+		"	local _, one = pcall(api.packstring, { 1, { x = bad } })\n"
+		"	local _, two = pcall(api.packstring_by_api, { 1, { x = bad } })\n"
+		"	assert(one == two and one:find 'Unsupport type', one)\n"
+		"end\n"
+		"local deep = {}\n"
+		"for _ = 1, 40 do\n"
+		"	local ok, bytes = pcall(api.packstring, deep)\n"
+		"	local good, expected = pcall(api.packstring_by_api, deep)\n"
+		"	assert(ok == good and bytes == expected)\n"
+		"	deep = { deep }\n"
 		"end\n");
 }
 
@@ -331,7 +382,10 @@ packs_plain_values_to_the_same_bytes_as_a_state_does(void **state) {
 
 int
 main(void) {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name)                                                        \
+	{#name, name, set_up, tear_down, NULL}, {                         \
+#name "_read_in_place", name, set_up_raw, tear_down, NULL \
+	}
 	const struct CMUnitTest tests[] = {
 		CASE(packs_every_vector_to_the_same_bytes),
 		CASE(reads_or_refuses_foreign_bytes_as_the_reference_does),
@@ -343,6 +397,7 @@ main(void) {
 		CASE(keeps_what_is_packed_when_a_finaliser_packs_too),
 		CASE(leaves_scratch_usable_after_every_error),
 		CASE(packs_arrays_that_lie_in_the_hash_part),
+		CASE(packs_tables_as_lua_walks_through_them),
 		CASE(gives_exact_blocks),
 		CASE(packs_plain_values_to_the_same_bytes_as_a_state_does),
 		CASE(checks_the_arguments_of_unpack),
