@@ -76,7 +76,7 @@ local function join(fd, id, address, extension)
 	local dialers = 0
 	for other_id, other in pairs(members) do
 		if other.fd then
-			control.write(other.fd, "C", id, address, extension)
+			control.write(other.fd, "C", id, address, other.incarnation and extension)
 			if other.incarnation or not other.met[id] then
 				dialers = dialers + 1
 			end

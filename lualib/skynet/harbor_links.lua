@@ -192,6 +192,10 @@ function links.announced(id, address, extension)
 		skynet.fork(dial, peer)
 	elseif same then
 		set_linked(peer, peer.up or false)
+	elseif not incarnation and peer.linked then
+		-- a new master of the reference names the nodes that it finds; if this one is another
+		-- process than before, the old link ends by itself
+		peer.renewed = true
 	else
 		-- another process under the old id: the new link follows the end of the old one
 		peer.renewed = true
