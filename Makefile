@@ -112,7 +112,7 @@ cservice/%.so: build/linked 3rd/export.service
 	$(Q)$(CC) $(SKYNET_SHARED) $(SKYNET_LDFLAGS) $(call SKYNET_EXPORT,3rd/export.service) $(LDFLAGS) \
 		-o $@ $(filter %.o,$^) -lm
 
-luaclib/skynet.so: $(call objects,$(LUALIB_SRC)) build/linked 3rd/export.lualib
+luaclib/skynet.so: $(call objects,$(LUALIB_SRC) service-src/cluster_frame.c) build/linked 3rd/export.lualib
 	@$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SKYNET_SHARED) $(SKYNET_LDFLAGS) $(call SKYNET_EXPORT,3rd/export.lualib) $(LDFLAGS) \
