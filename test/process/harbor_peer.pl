@@ -1,19 +1,23 @@
-# A scripted member of a harbor network: harbor_peer.pl PORT STEP...
+# A scripted member of a harbor network: harbor_peer.pl PORT STEP... (PORT -: connects to nobody yet)
 #   send HEX      writes the bytes          expect HEX   reads as many and compares
 #   dial PORT     another connection        closed       reads up to the end of the stream
 #   open PORT     listens                   accept       waits for a connection there
 #   meet ID       accepts until it is that of node ID, whose id byte (hex) has been read then
-#   main          back to the first one     half         ends the writing direction
+#   keep NAME     names the connection      use NAME     goes on with it; main: the first one
+#   half          ends the writing direction
+#   control HEX   reads a control message, which has to begin so
+#   silent        nothing is to be read for a moment
 #   drip HEX      writes byte by byte       run COMMAND  of the shell; what it prints is not looked at
 #   is COMMAND TEXT   runs until it prints the text
-#   answer TYPE HEX   sends an answer to the frame that was expected last, with that payload
+#   answer TYPE HEX   sends an answer to the frame that was expected last, with that payload,
+#   as ID             from that harbor id; 5 without it
 # "." in an expected text stands for any digit. Prints ok, or what went wrong.
 use strict;
 use warnings;
 use IO::Socket::INET;
 use IO::Select;
 
-my $DEADLINE = 30;
+my $DEADLINE = $ENV{TEST_DEADLINE} || 30;
 
 sub dial {
 	my ($port) = @_;
@@ -36,10 +40,11 @@ sub receive {
 my $port = shift @ARGV;
 my $listener;
 my $frame = "";
+my $harbor = 5;
 my @others;
 eval {
-	my $main = dial($port);
-	my $socket = $main;
+	my $socket = $port eq "-" ? undef : dial($port);
+	my %kept = (main => $socket);
 	while (defined(my $step = shift @ARGV)) {
 		if ($step eq "send") {
 			my $bytes = pack "H*", shift @ARGV;
@@ -77,7 +82,7 @@ eval {
 		} elsif ($step eq "answer") {
 			my ($type, $payload) = splice @ARGV, 0, 2;
 			my ($source, $destination, $session) = unpack "N3", substr pack("H*", $frame), -12;
-			my $body = pack("H*", $payload) . pack "N3", $destination & 0xffffff | 5 << 24,
+			my $body = pack("H*", $payload) . pack "N3", $destination & 0xffffff | $harbor << 24,
 				$source & 0xffffff | $type << 24, $session;
 			syswrite $socket, pack("N", length $body) . $body;
 		} elsif ($step eq "half") {
@@ -94,8 +99,19 @@ eval {
 				time < $end or die "$command: found '$found', not '$text'\n";
 				select undef, undef, undef, 0.05;
 			}
-		} elsif ($step eq "main") {
-			$socket = $main;
+		} elsif ($step eq "keep") {
+			$kept{shift @ARGV} = $socket;
+		} elsif ($step eq "use" or $step eq "main") {
+			$socket = $kept{$step eq "main" ? $step : shift @ARGV};
+		} elsif ($step eq "as") {
+			$harbor = shift @ARGV;
+		} elsif ($step eq "control") {
+			my $begin = shift @ARGV;
+			my $found = receive($socket, hex(receive($socket, 1) || "0"));
+			$found =~ /^$begin/ or die "found the control message '$found', not '$begin'\n";
+		} elsif ($step eq "silent") {
+			!IO::Select->new($socket)->can_read(0.2)
+				or die "found '" . receive($socket, 1) . "...', not silence\n";
 		}
 	}
 };
