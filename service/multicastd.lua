@@ -27,6 +27,7 @@ local token <const> = (os.time() << 31 ~ skynet.hpc() ~ math.random(0)) & math.m
 ---@field nodes table<integer, integer>  ours: harbor id of a subscribed node to its multicastd
 ---@field joining table<integer, function>?  not ours: who waits until the owner knows about us
 ---@field owner integer?  not ours: the token of its node when we joined
+---@field given boolean?  not ours: its number came from NEW there, so it ends with that node
 ---@field lost boolean?  not ours: its node is down
 ---@field topic string?  this node's part of a topic
 
@@ -89,6 +90,17 @@ local function owner_of(id)
 	return nodes.find(id & NODE_MASK)
 end
 
+---Tell the owner of a channel something that does not matter when it is down.
+---@async
+---@param id integer
+---@param what string
+local function tell_owner(id, what)
+	local ok, owner = pcall(owner_of, id)
+	if ok then
+		skynet.send(owner.handle, "lua", what, id)
+	end
+end
+
 ---Give up a channel that nobody here wants any more.
 ---@async
 local function leave_if_unused(id)
@@ -102,7 +114,7 @@ local function leave_if_unused(id)
 	elseif not is_ours(id) then
 		channels[id] = nil
 		if not channel.lost then
-			skynet.send(owner_of(id).handle, "lua", "USUBR", id)
+			tell_owner(id, "USUBR")
 		end
 	end
 end
@@ -138,7 +150,10 @@ end
 ---Subscribe this node again to a channel of a node that was lost.
 ---@async
 local function renew(id, channel, node)
-	local ok, refused = pcall(skynet.call, node.handle, "lua", "SUBR", id, channel.owner, token)
+	if channel.given and channel.owner ~= node.token then
+		return end_channel(id, channel)
+	end
+	local ok, refused = pcall(skynet.call, node.handle, "lua", "SUBR", id, token)
 	if not ok or channels[id] ~= channel or not channel.lost then
 		return
 	end
@@ -176,14 +191,15 @@ end
 ---@param channel multicastd.channel
 ---@return string?
 local function join(id, channel)
-	local ok, refused = pcall(function()
+	local ok, refused, given = pcall(function()
 		local owner = owner_of(id)
 		channel.owner = owner.token
 		if owner.token then
-			return skynet.call(owner.handle, "lua", "SUBR", id, nil, token)
+			return skynet.call(owner.handle, "lua", "SUBR", id, token)
 		end
 		return skynet.call(owner.handle, "lua", "SUBR", id)
 	end)
+	channel.given = given
 	if not ok then
 		return tostring(refused)
 	end
@@ -198,7 +214,7 @@ local function subscribe_foreign(id, source)
 		return skynet.retpack(("node %d is down"):format(id & NODE_MASK))
 	elseif channel and not channel.joining then
 		channel.group:add(source)
-		return skynet.retpack(nil, channel.owner)
+		return skynet.retpack(nil, channel.owner, channel.given)
 	end
 	local first = not channel
 	channel = channel or add_channel(id)
@@ -221,7 +237,7 @@ local function subscribe_foreign(id, source)
 		failure = failure or NO_CHANNEL
 	end
 	for _, response in pairs(waiters) do
-		response(true, failure, channel.owner)
+		response(true, failure, channel.owner, channel.given)
 	end
 	if not failure then
 		leave_if_unused(id)
@@ -239,8 +255,8 @@ function command.NEW()
 	skynet.retpack((new_channel()))
 end
 
----id: the caller wants what is published. Answer: nil or why that cannot be, and the token of the
----owner.
+---id: the caller wants what is published. Answer: nil or why that cannot be; of a foreign channel
+---also the token of the owner, and whether the number was given there.
 function command.SUB(source, id)
 	if not is_ours(id) then
 		return subscribe_foreign(id, source)
@@ -268,10 +284,12 @@ function command.USUB(source, id)
 	leave_if_unused(id)
 end
 
----id payload [token]: answered when every subscriber of this node, or the owner, has been sent it,
----and none of this node is over its limit and asks senders to wait. For a foreign channel with the
----token of the owner, which the caller passes next time: the number may be another channel's then.
-function command.PUB(source, id, payload, known_owner)
+---id payload [token given]: answered when every subscriber of this node, or the owner, has been
+---sent it, and none of this node is over its limit and asks senders to wait. Answer: nil, or why
+---that cannot be; for a foreign channel also the token of its owner and whether the number was
+---given there. The caller passes them next time: a number that was given means nothing when its
+---node has started again.
+function command.PUB(source, id, payload, known_owner, given)
 	if type(payload) ~= "string" then
 		error "PUB needs a payload"
 	end
@@ -282,20 +300,23 @@ function command.PUB(source, id, payload, known_owner)
 		end
 		return skynet.retpack(nil)
 	end
-	local owner = owner_of(id)
-	if known_owner and owner.token and known_owner ~= owner.token
-			and skynet.call(owner.handle, "lua", "GIVEN", id) then
-		error(("channel %x has ended with its node"):format(id), 0)
+	local ok, owner = pcall(owner_of, id)
+	if not ok then
+		return skynet.retpack(owner)
+	end
+	if not known_owner and owner.token then
+		given = skynet.call(owner.handle, "lua", "GIVEN", id)
+	elseif given and known_owner ~= owner.token then
+		return skynet.retpack "it has ended with its node"
 	end
 	skynet.redirect(owner.handle, source, "multicast", id, payload)
-	skynet.retpack(owner.token)
+	skynet.retpack(nil, owner.token, given)
 end
 
 ---id: there is no such channel any more. No answer.
 function command.DEL(_, id)
 	if not is_ours(id) then
-		skynet.send(owner_of(id).handle, "lua", "DEL", id)
-		return
+		return tell_owner(id, "DEL")
 	end
 	local channel = channels[id]
 	if channel and not channel.topic then
@@ -317,18 +338,21 @@ function command.GIVEN(_, id)
 	skynet.retpack(is_given(id))
 end
 
----id [token of ours, token of theirs]: the node of the caller has subscribers, who joined when our
----token was that one. Answer: nil, or true when there is no such channel.
-function command.SUBR(source, id, joined, theirs)
+---id [token]: the node of the caller, known by that token, has subscribers. Answer: nil, or true
+---when there is no such channel; if there was a token, also whether the number was given.
+function command.SUBR(source, id, theirs)
 	local node, remote = skynet.harbor(source)
-	local other = joined and joined ~= token and is_given(id)
-	local channel = remote and is_ours(id) and not other and open_channel(id)
+	local channel = remote and is_ours(id) and open_channel(id)
 	if not channel then
 		return skynet.retpack(true)
 	end
 	channel.nodes[node] = source
 	nodes.asked_by(source, theirs)
-	skynet.retpack(nil)
+	if theirs then
+		skynet.retpack(nil, is_given(id))
+	else
+		skynet.retpack(nil)
+	end
 end
 
 ---id: the node of the caller has no more subscribers. No answer.

@@ -31,6 +31,7 @@ local receivers = {}
 ---@field channel integer?  its id, low byte: the harbor id of its owner; nil when deleted
 ---@field private conf skynet.multicast.conf
 ---@field private owner integer?  token of the node of the owner, when this object first met it
+---@field private given boolean?  the number came from `multicast.new` there
 local methods = {}
 
 local meta = { __index = methods }
@@ -73,7 +74,12 @@ end
 ---@param ... any
 function methods:publish(...)
 	local id = check_alive(self)
-	self.owner = skynet.call(daemon, "lua", "PUB", id, packed(self, ...), self.owner)
+	local failure, owner, given =
+		skynet.call(daemon, "lua", "PUB", id, packed(self, ...), self.owner, self.given)
+	if failure then
+		error(("cannot publish in %s: %s"):format(tostring(self), failure), 2)
+	end
+	self.owner, self.given = owner, given
 end
 
 ---Get what is published from now on. Of the objects of one service for one channel, the last one
@@ -89,9 +95,9 @@ function methods:subscribe()
 		error("the channel has no dispatch function", 2)
 	end
 	receivers[id] = self
-	local ok, failure, owner = pcall(skynet.call, daemon, "lua", "SUB", id)
+	local ok, failure, owner, given = pcall(skynet.call, daemon, "lua", "SUB", id)
 	if ok and not failure then
-		self.owner = owner
+		self.owner, self.given = owner, given
 		return
 	end
 	if receivers[id] == self then

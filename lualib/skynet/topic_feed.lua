@@ -57,6 +57,9 @@ local deliver
 ---@type async fun(feed: topic_feed.feed)
 local attempt
 
+---@type async fun(feed: topic_feed.feed, number: integer): boolean
+local open
+
 ---@param feed topic_feed.feed
 ---@param state topic_feed.state
 local function settle(feed, state)
@@ -145,7 +148,7 @@ end
 ---@param feed topic_feed.feed
 ---@param number integer  of the attempt
 ---@return boolean opened
-local function open(feed, number)
+function open(feed, number)
 	local service, sent = feed.find(), {}
 	for topic in pairs(wanted) do
 		sent[#sent + 1] = topic
@@ -158,7 +161,10 @@ local function open(feed, number)
 		error "a node without a token"
 	end
 	feed.service, feed.token, feed.delay = service, token, RETRY_FIRST_CS
-	if #sent == 0 or has_other_feed(feed, token) then
+	if #sent == 0 and next(wanted) then
+		-- since it was asked
+		return open(feed, number)
+	elseif #sent == 0 or has_other_feed(feed, token) then
 		settle(feed, #sent == 0 and STATE.IDLE or STATE.SPARE)
 		return false
 	end
