@@ -132,6 +132,21 @@ done:
 	return result;
 }
 
+int
+mailbox_push_replies(
+	struct mailbox *mailbox, const struct skynet_message *messages, uint32_t count) {
+	int result = MAILBOX_CLOSED;
+	spin_acquire(&mailbox->lock);
+	if (!mailbox->closed) {
+		for (uint32_t i = 0; i < count; i++)
+			vector_append(&mailbox->in, &messages[i]);
+		result = mailbox->scheduled ? 0 : MAILBOX_SCHEDULE;
+		mailbox->scheduled = true;
+	}
+	spin_release(&mailbox->lock);
+	return result;
+}
+
 /* With the lock held and `out` empty: makes what has come in the next batch. */
 static void
 swap_vectors(struct mailbox *mailbox) {

@@ -75,6 +75,11 @@ void mailbox_fini(struct mailbox *mailbox);
 int mailbox_push(struct mailbox *mailbox, const struct skynet_message *message,
 	struct skynet_message *dropped);
 
+/// Appends messages that no limit stops (replies) and that own nothing. Any thread. Returns 0 or
+/// MAILBOX_SCHEDULE, or MAILBOX_CLOSED.
+int mailbox_push_replies(
+	struct mailbox *mailbox, const struct skynet_message *messages, uint32_t count);
+
 /// Takes the oldest message. Consumer only. Returns false when there is none.
 bool mailbox_pop(struct mailbox *mailbox, struct skynet_message *message);
 

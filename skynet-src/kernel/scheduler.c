@@ -109,8 +109,9 @@ scheduler_push(struct scheduler *scheduler, struct skynet_context *context) {
 		scheduler_wake(scheduler);
 		return;
 	}
+	bool behind_long = current.context != NULL && current.context != context &&
+			   current.context->turn_cost > LONG_TURN_NS;
 	uint64_t count = run_queue_push(&worker->queue, context);
-	bool behind_long = current.context != NULL && current.context->turn_cost > LONG_TURN_NS;
 	if (count * cost > HANDOVER_NS || behind_long)
 		scheduler_wake(scheduler);
 	rouse_monitor(scheduler);

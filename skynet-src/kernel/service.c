@@ -259,6 +259,15 @@ service_push(struct skynet_context *context, const struct skynet_message *messag
 }
 
 void
+service_push_replies(
+	struct skynet_context *context, const struct skynet_message *messages, uint32_t count) {
+	if (mailbox_push_replies(&context->mailbox, messages, count) == MAILBOX_SCHEDULE) {
+		handle_table_hold(&context->object);
+		scheduler_push(&context->node->runtime->scheduler, context);
+	}
+}
+
+void
 service_schedule(struct skynet_context *context) {
 	if (mailbox_schedule(&context->mailbox)) {
 		handle_table_hold(&context->object);

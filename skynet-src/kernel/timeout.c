@@ -49,17 +49,36 @@ timeouts_wake(struct timeouts *timeouts) {
 	pthread_mutex_unlock(&timeouts->sleep_lock);
 }
 
-static void
-deliver(struct skynet_node *node, uint32_t handle, int session) {
-	struct skynet_message message = {
+static struct skynet_message
+reply_to(int session) {
+	return (struct skynet_message){
 		.session = session, .sz = (size_t)PTYPE_RESPONSE << MESSAGE_TYPE_SHIFT};
-	router_push(node, handle, &message);
+}
+
+/* Delivers the first of `count` expired timers and those behind it that have the same owner.
+ * Returns how many these are. */
+static size_t
+deliver(const struct timer_payload *expired, size_t count) {
+	struct skynet_message messages[EXPIRE_BATCH];
+	size_t n = 0;
+	do {
+		messages[n] = reply_to(expired[n].session);
+		n++;
+	} while (n < count && expired[n].handle == expired[0].handle &&
+		 expired[n].owner == expired[0].owner);
+	struct skynet_context *context = service_grab(expired[0].owner, expired[0].handle);
+	if (context != NULL) {
+		service_push_replies(context, messages, (uint32_t)n);
+		service_drop(context);
+	}
+	return n;
 }
 
 uint64_t
 timeout_start(struct skynet_node *node, uint32_t handle, int64_t delay_ms, int session) {
 	if (delay_ms <= 0) {
-		deliver(node, handle, session);
+		struct skynet_message message = reply_to(session);
+		router_push(node, handle, &message);
 		return 0;
 	}
 	struct timeouts *timeouts = &node->runtime->timeouts;
@@ -104,8 +123,8 @@ timeouts_expire(struct skynet_runtime *runtime) {
 		spin_acquire(&timeouts->lock);
 		count = timer_wheel_collect(timeouts->wheel, now, expired, EXPIRE_BATCH);
 		spin_release(&timeouts->lock);
-		for (size_t i = 0; i < count; i++)
-			deliver(expired[i].owner, expired[i].handle, expired[i].session);
+		for (size_t i = 0; i < count;)
+			i += deliver(&expired[i], count - i);
 		total += count;
 	} while (count == EXPIRE_BATCH);
 	return total;

@@ -230,6 +230,30 @@ a_service_can_say_that_it_is_full(void **state) {
 	finish(&mailbox);
 }
 
+static void
+takes_several_replies_at_once(void **state) {
+	(void)state;
+	struct mailbox mailbox;
+	struct skynet_message message, replies[9];
+	mailbox_init(&mailbox);
+	mailbox_bound(&mailbox, 2, MAILBOX_REJECT);
+	for (int i = 0; i < 9; i++)
+		replies[i] = make(PTYPE_RESPONSE, i + 2);
+	assert_int_equal(push(&mailbox, PTYPE_TEXT, 1, NULL), 0);
+	assert_int_equal(mailbox_push_replies(&mailbox, replies, 9), 0);
+	for (int i = 1; i <= 10; i++) {
+		assert_true(mailbox_pop(&mailbox, &message));
+		assert_int_equal(message.session, i);
+	}
+	assert_true(mailbox_finish(&mailbox));
+	assert_int_equal(mailbox_push_replies(&mailbox, replies, 1), MAILBOX_SCHEDULE);
+	assert_int_equal(mailbox_push_replies(&mailbox, replies, 1), 0);
+	mailbox_close(&mailbox);
+	assert_int_equal(mailbox_push_replies(&mailbox, replies, 9), MAILBOX_CLOSED);
+	assert_int_equal(mailbox_length(&mailbox), 2);
+	finish(&mailbox);
+}
+
 int
 main(void) {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +264,7 @@ main(void) {
 		cmocka_unit_test(drops_the_oldest_request_and_never_an_answer),
 		cmocka_unit_test(tells_waiters_when_half_of_the_limit_is_free),
 		cmocka_unit_test(a_service_can_say_that_it_is_full),
+		cmocka_unit_test(takes_several_replies_at_once),
 		cmocka_unit_test(keeps_the_order_of_each_of_several_producers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
