@@ -3,32 +3,43 @@ local skynet = require "skynet"
 
 local link = {}
 
-local NODE <const> = "server"
-local CLUSTER_NAME <const> = "@echo"
-local HARBOR_NAME <const> = "BENCHECHO"
+local DEFAULT_NODE <const> = "server"
+local DEFAULT_NAME <const> = "ECHO"
+local HARBOR_PREFIX <const> = "BENCH"
 
----Make the service `peer` reachable for the other node.
+---Make services of this node reachable for others.
+---@param kind "cluster"|"harbor"
+---@param peers table<string, integer>  name, of the whole network with harbor, to address
+---@param node string?  cluster name of this node
 ---@async
-function link.serve(kind, peer)
+function link.serve(kind, peers, node)
+	for name, peer in pairs(peers) do
+		if kind == "cluster" then
+			require("skynet.cluster").register(name, peer)
+		else
+			require("skynet.harbor").globalname(HARBOR_PREFIX .. name, peer)
+		end
+	end
 	if kind == "cluster" then
-		local cluster = require "skynet.cluster"
-		cluster.register("echo", peer)
-		cluster.open(NODE)
-	else
-		require("skynet.harbor").globalname(HARBOR_NAME, peer)
+		require("skynet.cluster").open(node or DEFAULT_NODE)
 	end
 end
 
+---@param kind "cluster"|"harbor"
+---@param name string?
+---@param node string?  cluster name of the other node
 ---@async
-function link.open(kind)
+function link.open(kind, name, node)
+	name, node = name or DEFAULT_NAME, node or DEFAULT_NODE
 	if kind == "cluster" then
 		local cluster = require "skynet.cluster"
+		local address = "@" .. name
 		return {
-			send = function(...) cluster.send(NODE, CLUSTER_NAME, ...) end,
-			call = function(...) return cluster.call(NODE, CLUSTER_NAME, ...) end,
+			send = function(...) cluster.send(node, address, ...) end,
+			call = function(...) return cluster.call(node, address, ...) end,
 		}
 	end
-	local peer = require("skynet.harbor").queryname(HARBOR_NAME)
+	local peer = require("skynet.harbor").queryname(HARBOR_PREFIX .. name)
 	return {
 		send = function(...) skynet.send(peer, "lua", ...) end,
 		call = function(...) return skynet.call(peer, "lua", ...) end,

@@ -4,5 +4,5 @@ local common = require "case.common"
 local link = require "case.link"
 
 return function()
-	link.serve(skynet.getenv "bench_link", common.peer())
+	link.serve(skynet.getenv "bench_link", { ECHO = common.peer(), LARGE = common.peer() })
 end
