@@ -7,6 +7,7 @@
 ---forgotten when the service or the link to its node is gone.
 local skynet = require "skynet"
 require "skynet.manager"
+local harbor = require "skynet.harbor"
 
 local SNAX <const> = "snaxd"
 local GLOBAL <const> = "@"
@@ -14,6 +15,8 @@ local NETWORK_MANAGER <const> = "SERVICE"
 local LOCAL_MANAGER <const> = ".service"
 ---How long another service may take to say what it is doing, in centiseconds.
 local PATIENCE <const> = 300
+---Between two attempts to report to the manager of the network.
+local REPORT_CS <const> = 100
 
 ---@enum service_mgr.state
 local STATE <const> = { QUERIED = 1, LAUNCHING = 2, READY = 3, FAILED = 4 }
@@ -374,6 +377,18 @@ local function serve_network()
 	skynet.register(NETWORK_MANAGER)
 end
 
+---Report again whenever the link to the manager of the network has been broken: it has forgotten
+---this node, or is another process.
+---@async
+local function stay_reported()
+	while true do
+		harbor.link(skynet.harbor(harbor.queryname(NETWORK_MANAGER)))
+		repeat
+			skynet.sleep(REPORT_CS)
+		until pcall(skynet.call, NETWORK_MANAGER, "lua", "REPORT", skynet.self())
+	end
+end
+
 ---Ask the manager of the network for what is shared, and tell it about this node.
 ---@async
 local function join_network()
@@ -392,6 +407,7 @@ local function join_network()
 	end
 
 	skynet.call(NETWORK_MANAGER, "lua", "REPORT", skynet.self())
+	skynet.fork(stay_reported)
 end
 
 skynet.start(function()

@@ -33,6 +33,11 @@ ask() {
 		$s->print(shift . "\n"); print while <$s>' "$TEST_TMP/n$1.ask" "$2"
 }
 
+# one_line CHUNK: prints it without line ends, as `ask` wants it.
+one_line() {
+	printf '%s' "$1" | tr '\n\t' '  '
+}
+
 # answers ID CHUNK TEXT: waits until the chunk returns the text.
 answers() {
 	wait_for says "$@"

@@ -3,7 +3,7 @@
 
 # peer PORT STEP...: see there; prints ok, or what went wrong.
 peer() {
-	perl test/process/harbor_peer.pl "$@"
+	TEST_DEADLINE=$DEADLINE perl test/process/harbor_peer.pl "$@"
 }
 
 hex() {
@@ -32,5 +32,5 @@ asking() {
 		perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new(Peer => shift) or exit 1;
 			$s->print(shift . "\n"); print while <$s>' "$@"
 	END
-	printf "sh '%s' '%s' '%s'" "$TEST_TMP/ask.sh" "$TEST_TMP/n$1.ask" "$2"
+	printf "sh '%s' '%s' '%s'" "$TEST_TMP/ask.sh" "$TEST_TMP/n$1.ask" "$(one_line "$2")"
 }

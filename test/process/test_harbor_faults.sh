@@ -11,7 +11,7 @@ descriptors() {
 }
 memory='(function() skynet.call(".launcher", "lua", "GC") skynet.sleep(1)
 	return require("skynet.memory").total() end)()'
-memory=$(printf %s "$memory" | tr '\n\t' '  ')
+memory=$(one_line "$memory")
 before=$(descriptors)
 memory_before=$(ask 1 "$memory")
 
@@ -44,18 +44,18 @@ is "garbage: id_0_and_the_own_id_are_refused" \
 # ---- answers ----
 frames "twice: the_second_answer_is_dropped" \
 	run "$(asking 1 'count = 0 skynet.fork(function()
-		skynet.call(0x05000009, "lua", "hi") count = count + 1 end)' | tr '\n\t' '  ')" \
+		skynet.call(0x05000009, "lua", "hi") count = count + 1 end)')" \
 	expect "$called" answer 1 $hi answer 1 $hi answer 7 "" \
 	send 0000000d78050000090a00000000000005 expect 0000000c010000000700000900000005 \
 	is "$(asking 1 'count')" 1
 frames "late: an_answer_after_the_deadline_is_dropped" \
 	run "$(asking 1 'skynet.fork(function() done.late = skynet.error_kind(select(2, pcall(
-		skynet.call_timeout, 10, 0x05000009, "lua", "hi"))) end)' | tr '\n\t' '  ')" \
+		skynet.call_timeout, 10, 0x05000009, "lua", "hi"))) end)')" \
 	expect "$called" is "$(asking 1 'done.late')" timeout answer 1 $hi \
 	is "$(asking 1 '#require("skynet.core").task_abandoned()')" 0
 frames "never: what_was_given_up_is_forgotten_after_a_while" \
 	run "$(asking 1 'for i = 1, 50 do skynet.fork(pcall, skynet.call_timeout, 1, 0x05000009, "lua",
-		"hi") end skynet.sleep(2)' | tr '\n\t' '  ')" \
+		"hi") end skynet.sleep(2)')" \
 	expect "$called" is "$(asking 1 '#require("skynet.core").task_abandoned() > 0')" true \
 	is "$(asking 1 '#require("skynet.core").task_abandoned()')" 0 \
 	send 0000000d78050000090a00000000000005
@@ -73,7 +73,7 @@ frames "session_7fffffff: is_sent_as_it_is" \
 # ---- a peer that never reads ----
 frames "deaf: calls_are_refused_and_then_the_link_ends" \
 	run "$(asking 1 'deaf = ("x"):rep(1 << 20) for i = 1, 80 do
-		skynet.send(0x05000009, "lua", deaf) end' | tr '\n\t' '  ')" \
+		skynet.send(0x05000009, "lua", deaf) end')" \
 	is "$(asking 1 'skynet.error_kind(select(2, pcall(skynet.call_timeout, 10, 0x05000009, "lua")))')" \
 	overloaded \
 	is "$(asking 2 'skynet.call("NODE1", "lua", "echo", "x")')" x \

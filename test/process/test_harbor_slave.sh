@@ -54,7 +54,7 @@ refused() {
 
 # do CHUNK: a step in which node 2 does something
 do_there() {
-	asking 2 "$(printf '%s' "$1" | tr '\n\t' '  ')"
+	asking 2 "$1"
 }
 
 # ---- joining ----
