@@ -1,0 +1,165 @@
+-- The only member of a harbor network: names, links and what skynet.harbor answers.
+-- config: harbor = 1
+-- config: standalone = "unix:$TEST_TMP/master"
+-- config: master = "unix:$TEST_TMP/master"
+-- config: address = "unix:$TEST_TMP/h1"
+local skynet = require "skynet"
+require "skynet.manager"
+local harbor = require "skynet.harbor"
+local socket = require "skynet.socket"
+local tap = require "tap"
+
+local PEER <const> = 9
+local UNKNOWN <const> = 8
+
+---Run `f` in a task; gives a function that tells what it has returned so far.
+local function later(f, ...)
+	local result
+	skynet.fork(function(...)
+		result = table.pack(pcall(f, ...))
+	end, ...)
+	return function()
+		return result
+	end
+end
+
+---Whether the slave has seen the request of `outcome` and has not answered it.
+local function is_waiting(outcome)
+	skynet.yield()
+	harbor.queryname ".launcher"
+	skynet.yield()
+	return outcome() == nil
+end
+
+---Link to this node as another one would; gives the socket.
+local function link_as(id)
+	local fd = assert(socket.open(skynet.getenv "address"))
+	socket.write(fd, string.char(id))
+	tap.is(socket.read(fd, 1), "\1", "who connects and says its id hears ours")
+	return fd
+end
+
+local function test_names()
+	local me = skynet.self()
+	harbor.globalname("MINE")
+	tap.is(harbor.queryname "MINE", me, "globalname names the calling service")
+	local peer = skynet.newservice "puppet"
+	harbor.globalname("OTHER", peer)
+	tap.is(harbor.queryname "OTHER", peer, "or the one that is given")
+	tap.is(skynet.call("OTHER", "lua", "echo", 7), 7, "a name can be called")
+	harbor.globalname("MINE", peer)
+	tap.is(harbor.queryname "MINE", me, "a name that is taken stays with its first owner")
+	tap.raises(function()
+		skynet.call(".cslave", "lua", "REGISTER", "MINE", peer)
+	end, "taken", "a call to register it says so")
+	harbor.globalname("FIFTEEN_BYTES__")
+	tap.is(harbor.queryname "FIFTEEN_BYTES__", me, "a name may have 15 bytes")
+	for _, bad in ipairs { "", "SIXTEEN_BYTES___", 42 } do
+		tap.raises(function()
+			harbor.queryname(bad)
+		end, "name", ("'%s' is no name"):format(bad))
+		tap.raises(function()
+			skynet.call(".cslave", "lua", "REGISTER", bad, me)
+		end, "name", ("'%s' cannot be registered"):format(bad))
+	end
+	for _, bad in ipairs { 0, -1, 1.5, 1 << 32, "x" } do
+		tap.raises(function()
+			skynet.call(".cslave", "lua", "REGISTER", "BAD", bad)
+		end, "handle", ("'%s' is no handle"):format(bad))
+	end
+	tap.is(harbor.queryname ".launcher", skynet.localname ".launcher",
+		"a local name is looked up here")
+	tap.is(harbor.queryname ".nobody", nil, "and not waited for")
+	tap.raises(function()
+		skynet.call(".cslave", "lua", "NONSENSE")
+	end, "NONSENSE", "an unknown request is refused by its name")
+end
+
+local function test_waiting_for_names()
+	local asked, again = later(harbor.queryname, "LATER"), later(harbor.queryname, "LATER")
+	local called = later(skynet.call, "LATER", "lua", "echo", 1)
+	local second = later(skynet.call, "LATER", "lua", "echo", 2)
+	tap.ok(is_waiting(asked) and is_waiting(called), "a name that nobody has is waited for")
+	local peer = skynet.newservice "puppet"
+	harbor.globalname("LATER", peer)
+	tap.eventually(function()
+		return asked() and again() and called() and second()
+	end, "until somebody has it")
+	tap.is(asked()[2], peer, "who asked gets the handle")
+	tap.is(again()[2], peer, "who asked second too")
+	tap.is(called()[2], 1, "a call is answered")
+	tap.is(second()[2], 2, "so is the second")
+end
+
+local function test_links()
+	harbor.link(PEER)
+	tap.ok(true, "link to a node that nobody knows returns at once")
+	harbor.link(1)
+	tap.ok(true, "so does the one to this node")
+	for _, bad in ipairs { 0, 1, 256, -1, "x", 1.5 } do
+		tap.raises(function()
+			harbor.connect(bad)
+		end, "cannot be connected", ("connect to '%s' is refused"):format(bad))
+	end
+	local up = later(harbor.connect, PEER)
+	tap.ok(is_waiting(up), "connect waits")
+	local fd = link_as(PEER)
+	tap.eventually(up, "until there is a link")
+	harbor.connect(PEER)
+	tap.ok(true, "then it returns at once")
+	local broken = later(harbor.link, PEER)
+	tap.ok(is_waiting(broken), "link waits")
+	local call = later(skynet.call, PEER << 24 | 5, "lua", "x")
+	local frame = "\0\0\0\14\12x\1"
+	tap.is(socket.read(fd, #frame), frame, "a call leaves as a frame")
+	socket.close(fd)
+	tap.eventually(function()
+		return broken() and call()
+	end, "until the link is broken")
+	tap.is(skynet.error_kind(call()[2]), "dead_node", "then the call fails")
+	local _, err = pcall(skynet.call, PEER << 24 | 5, "lua", "x")
+	tap.is(skynet.error_kind(err), "dead_node", "a later one does too")
+	socket.close(link_as(PEER))
+end
+
+local function test_master()
+	local lost = later(harbor.linkmaster)
+	local query = later(harbor.queryname, "NEVER")
+	tap.ok(is_waiting(lost), "linkmaster waits")
+	for address, name in pairs(skynet.call(".launcher", "lua", "LIST")) do
+		if name:find "cmaster" then
+			skynet.kill(address)
+		end
+	end
+	tap.eventually(lost, "until the master is gone")
+	harbor.linkmaster()
+	tap.ok(true, "then it returns at once")
+	tap.is(harbor.queryname "MINE", skynet.self(), "names stay")
+	harbor.globalname("ALONE")
+	tap.is(harbor.queryname "ALONE", skynet.self(), "and can be given on this node")
+	skynet.newservice "cmaster"
+	tap.eventually(function()
+		return is_waiting(later(harbor.linkmaster))
+	end, "a new master is joined")
+	local fd = assert(socket.open(skynet.getenv "master"))
+	local address = "unix:x"
+	local hello = skynet.packstring("H", UNKNOWN, address)
+	socket.write(fd, string.char(#hello) .. hello)
+	tap.is(socket.read(fd, 5), "\4" .. skynet.packstring("W", 1), "another node is let in")
+	for _, name in ipairs { "MINE", "ALONE" } do
+		local question = skynet.packstring("Q", name)
+		socket.write(fd, string.char(#question) .. question)
+		local answer = skynet.packstring("N", name, skynet.self())
+		tap.is(socket.read(fd, #answer + 1), string.char(#answer) .. answer,
+			("the new master knows '%s'"):format(name))
+	end
+	socket.close(fd)
+	tap.ok(not query(), "a question is still open")
+end
+
+tap.run(function()
+	test_names()
+	test_waiting_for_names()
+	test_links()
+	test_master()
+end)
