@@ -271,24 +271,38 @@ cluster_head_extra(char *head, enum cluster_extra extra, uint32_t value) {
 }
 
 #define PROBE_NAME_SIZE (sizeof CLUSTER_PROBE_NAME - 1)
-_Static_assert(CLUSTER_PROBE_SIZE == 1 + PROBE_NAME_SIZE + 1 + WORD, "name and number");
+_Static_assert(CLUSTER_PROBE_SIZE == 1 + PROBE_NAME_SIZE + 3 * (1 + WORD), "name and numbers");
+
+static char *
+put_packed_word(char *out, uint32_t value) {
+	*out++ = (char)(SERI_NUMBER | WORD << 3);
+	return put_word(out, value);
+}
 
 void
-cluster_probe_pack(char *payload, uint32_t number) {
+cluster_probe_pack(char *payload, uint32_t number, uint64_t identity) {
 	*payload++ = (char)(SERI_SHORT_STRING | PROBE_NAME_SIZE << 3);
 	memcpy(payload, CLUSTER_PROBE_NAME, PROBE_NAME_SIZE);
-	payload += PROBE_NAME_SIZE;
-	*payload++ = (char)(SERI_NUMBER | WORD << 3);
-	put_word(payload, number);
+	payload = put_packed_word(payload + PROBE_NAME_SIZE, number);
+	payload = put_packed_word(payload, (uint32_t)identity);
+	put_packed_word(payload, (uint32_t)(identity >> 32));
 }
 
 bool
-cluster_probe_unpack(const char *payload, size_t size, uint32_t *number) {
-	char expected[CLUSTER_PROBE_SIZE];
-	cluster_probe_pack(expected, 0);
-	if (size < CLUSTER_PROBE_SIZE || memcmp(payload, expected, CLUSTER_PROBE_SIZE - WORD) != 0)
+cluster_probe_unpack(const char *payload, size_t size, uint32_t *number, uint64_t *identity) {
+	uint32_t words[3];
+	if (size < CLUSTER_PROBE_SIZE ||
+		(unsigned char)payload[0] != (SERI_SHORT_STRING | PROBE_NAME_SIZE << 3) ||
+		memcmp(payload + 1, CLUSTER_PROBE_NAME, PROBE_NAME_SIZE) != 0)
 		return false;
-	*number = read_word(payload + CLUSTER_PROBE_SIZE - WORD);
+	const char *at = payload + 1 + PROBE_NAME_SIZE;
+	for (int i = 0; i < 3; i++, at += 1 + WORD) {
+		if (*at != (SERI_NUMBER | WORD << 3))
+			return false;
+		words[i] = read_word(at + 1);
+	}
+	*number = words[0];
+	*identity = (uint64_t)words[2] << 32 | words[1];
 	return true;
 }
 

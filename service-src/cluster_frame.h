@@ -18,14 +18,16 @@
 
 /* Between nodes that have found each other to know it. A peer is asked with a name query for
  * CLUSTER_PROBE_NAME under the session CLUSTER_PROBE: other nodes answer with an error. Behind the
- * name stands the window (bytes of parts that may be unconfirmed); the answer is the packed name
- * and CLUSTER_PROBE_VERSION. Extra frames are requests of type 5, and an answer to CLUSTER_CONFIRM.
+ * name stand the window (bytes of parts that may be unconfirmed) and the identity of the sender, by
+ * which a connection is known to follow an earlier one; the answer is the packed name,
+ * CLUSTER_PROBE_VERSION and zeros. Extra frames are requests of type 5, and an answer to
+ * CLUSTER_CONFIRM.
  */
 #define CLUSTER_PROBE         UINT32_C(0xffffffff)
 #define CLUSTER_CONFIRM       UINT32_C(0xfffffffe)
 #define CLUSTER_PROBE_NAME    "__skynet_peer"
 #define CLUSTER_PROBE_VERSION 1
-#define CLUSTER_PROBE_SIZE    19 /* of the packed name and number */
+#define CLUSTER_PROBE_SIZE    29 /* packed: name, number, two halves of an identity */
 
 /* Whom a request is for: a name, or a handle when `name` is NULL. Handle 0 asks for a name. */
 struct cluster_address {
@@ -99,12 +101,12 @@ size_t cluster_head_trace(char *head, size_t size);
 /// Writes all of a CLUSTER_EXTRA.
 size_t cluster_head_extra(char *head, enum cluster_extra extra, uint32_t value);
 
-/// Packs the probe name and a number: CLUSTER_PROBE_SIZE bytes.
-void cluster_probe_pack(char *payload, uint32_t number);
+/// Packs the probe name, a number and an identity: CLUSTER_PROBE_SIZE bytes.
+void cluster_probe_pack(char *payload, uint32_t number, uint64_t identity);
 
 /// Reads what cluster_probe_pack wrote, and whatever stands behind it. Returns false for anything
 /// else.
-bool cluster_probe_unpack(const char *payload, size_t size, uint32_t *number);
+bool cluster_probe_unpack(const char *payload, size_t size, uint32_t *number, uint64_t *identity);
 
 /// Writes all of a confirmation of `size` bytes of parts of requests.
 size_t cluster_head_confirm(char *head, uint32_t size);

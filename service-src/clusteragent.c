@@ -4,11 +4,12 @@
  * Argument: id of the socket. It reads what clusterd has accepted, and lives as long as the
  * connection. What is asked of clusterd is text: "name NAME" is answered by a handle in hexadecimal
  * or an error; "query " with a packed name behind it by the packed handle. PTYPE_SYSTEM from
- * clusterd: "forget" drops the known names. Requests are served in order: what follows a name that
- * must be asked for waits with it.
+ * clusterd: "forget" drops the known names, "replaced" ends the connection. Requests are served in
+ * order: what follows a name that must be asked for waits with it.
  */
 #include "clusteragent.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,18 +185,35 @@ add_part(struct clusteragent *agent, const struct cluster_request *part) {
 	free_parts(agent, session);
 }
 
+/* Has clusterd end what is left of earlier connections of the same sender. */
+static void
+ask_identity(struct clusteragent *agent, uint64_t identity) {
+	char text[64];
+	if (identity == 0 || identity == agent->identity)
+		return;
+	int size =
+		snprintf(text, sizeof text, "identity %016" PRIx64 " %d", identity, agent->socket);
+	agent->identity = identity;
+	agent->identity_session = skynet_context_newsession(agent->context);
+	if (skynet_send(agent->context, 0, agent->daemon, PTYPE_TEXT, agent->identity_session, text,
+		    (size_t)size) < 0)
+		agent->identity_session = 0;
+}
+
 /* The other node asks whether we are one of its kind. Returns false when it does not. */
 static bool
 answer_probe(struct clusteragent *agent, const struct cluster_request *request) {
 	char payload[CLUSTER_PROBE_SIZE];
 	uint32_t window;
+	uint64_t identity;
 	if (request->to.name != NULL || request->to.handle != 0 ||
 		request->session != CLUSTER_PROBE ||
-		!cluster_probe_unpack(request->data, request->size, &window))
+		!cluster_probe_unpack(request->data, request->size, &window, &identity))
 		return false;
 	agent->ours = true;
+	ask_identity(agent, identity);
 	cluster_output_set_window(&agent->output, (int64_t)window);
-	cluster_probe_pack(payload, CLUSTER_PROBE_VERSION);
+	cluster_probe_pack(payload, CLUSTER_PROBE_VERSION, 0);
 	answer(agent, CLUSTER_PROBE, CLUSTER_ANSWER_OK, payload, sizeof payload);
 	return true;
 }
@@ -282,6 +300,10 @@ on_answer(struct clusteragent *agent, int type, int session, char *data, size_t 
 		agent_name_known(agent, type == PTYPE_RESPONSE, data, size);
 		return false;
 	}
+	if (session != 0 && session == agent->identity_session) {
+		agent_follow(agent);
+		return false;
+	}
 	struct cluster_session *call = cluster_sessions_find(&agent->calls, (uint32_t)session);
 	if (call == NULL) {
 		uint32_t id = cluster_deadlines_fired(&agent->deadlines, session);
@@ -364,10 +386,25 @@ settle(struct clusteragent *agent) {
 	}
 }
 
+/* What clusterd says. */
+static void
+on_told(struct clusteragent *agent, int session, const char *text, size_t size) {
+	static const char forget[] = "forget", replaced[] = "replaced";
+	if (size == sizeof forget - 1 && memcmp(text, forget, size) == 0) {
+		agent_forget_names(agent);
+	} else if (size == sizeof replaced - 1 && memcmp(text, replaced, size) == 0) {
+		/* The sender has given this connection up. */
+		if (agent->socket >= 0) {
+			skynet_socket_shutdown(agent->context, agent->socket);
+			leave(agent);
+		}
+		skynet_send(agent->context, 0, agent->daemon, PTYPE_RESPONSE, session, NULL, 0);
+	}
+}
+
 static int
 dispatch(struct skynet_context *context, void *ud, int type, int session, uint32_t source,
 	const void *message, size_t size) {
-	static const char forget[] = "forget";
 	(void)context;
 	struct clusteragent *agent = ud;
 	int taken = 0;
@@ -382,9 +419,8 @@ dispatch(struct skynet_context *context, void *ud, int type, int session, uint32
 			on_socket(agent, message);
 		break;
 	case PTYPE_SYSTEM:
-		if (source == agent->daemon && size == sizeof forget - 1 &&
-			memcmp(message, forget, size) == 0)
-			agent_forget_names(agent);
+		if (source == agent->daemon)
+			on_told(agent, session, message, size);
 		break;
 	default:
 		break;

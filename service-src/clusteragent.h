@@ -58,6 +58,8 @@ struct clusteragent {
 	char *tag;                    /* of the next request; skynet_malloc or NULL */
 	size_t tag_size;
 	uint64_t deadline_ns; /* of the next request */
+	uint64_t identity;    /* of the sender at the other end, 0: not told */
+	int identity_session; /* clusterd ends its earlier connections; requests wait. 0: no */
 	bool ours;            /* the other node knows what we add to the protocol */
 	bool paused;          /* it does not read its answers: no more requests are read */
 	uint32_t unconfirmed; /* bytes of parts of requests that it is to be told of */
@@ -76,6 +78,9 @@ void agent_request(struct clusteragent *agent, struct request *request);
 
 /// clusterd has said what the name of the first request that waits stands for.
 void agent_name_known(struct clusteragent *agent, bool found, const char *text, size_t size);
+
+/// Serves what has waited for the end of an earlier connection.
+void agent_follow(struct clusteragent *agent);
 
 /// A registered name stands for something else now.
 void agent_forget_names(struct clusteragent *agent);

@@ -202,7 +202,7 @@ unhold(struct clusteragent *agent) {
 
 static void
 serve_held(struct clusteragent *agent) {
-	while (agent->first != NULL && serve(agent, agent->first)) {
+	while (agent->first != NULL && agent->identity_session == 0 && serve(agent, agent->first)) {
 		struct request *request = unhold(agent);
 		agent_clear_request(request);
 		skynet_free(request);
@@ -235,9 +235,16 @@ agent_name_known(struct clusteragent *agent, bool found, const char *text, size_
 
 void
 agent_request(struct clusteragent *agent, struct request *request) {
-	if (agent->ask_session != 0 || !serve(agent, request))
+	if (agent->ask_session != 0 || agent->identity_session != 0 || !serve(agent, request))
 		hold(agent, request);
 	agent_clear_request(request);
+}
+
+void
+agent_follow(struct clusteragent *agent) {
+	agent->identity_session = 0;
+	if (agent->ask_session == 0)
+		serve_held(agent);
 }
 
 void

@@ -217,6 +217,22 @@ set_client(struct clustersender *sender) {
 	}
 }
 
+/* A number that no other sender has, in this process, another or an earlier one. */
+static void
+set_identity(struct clustersender *sender) {
+	uint64_t now = skynet_clock_ns(sender->context), hash = UINT64_C(14695981039346656037);
+	uint64_t own[] = {now, skynet_context_starttime(sender->context),
+		skynet_context_handle(sender->context), (uint64_t)(uintptr_t)sender};
+	for (const char *at = sender->client; *at != '\0'; at++)
+		hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+		hash = (hash ^ own[i]) * UINT64_C(1099511628211);
+		hash ^= hash >> 29;
+	}
+	sender->identity = hash;
+	sender->random = (uint32_t)(hash >> 32) | 1;
+}
+
 static int64_t
 number_setting(struct skynet_context *context, const char *key, int64_t fallback) {
 	const char *text = skynet_setting_get(context, key);
@@ -269,10 +285,8 @@ clustersender_init(
 	/* Somebody else was faster: there is one already. */
 	if (skynet_command(context, "REG", name) == NULL)
 		return 1;
-	uint64_t now = skynet_clock_ns(context);
-	sender->random = (uint32_t)(now ^ now >> 32) ^ skynet_context_handle(context);
-	sender->random |= sender->random == 0;
 	set_client(sender);
+	set_identity(sender);
 	read_settings(sender);
 	skynet_callback(context, sender, dispatch);
 	return 0;

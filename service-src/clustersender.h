@@ -83,6 +83,7 @@ struct clustersender {
 	bool ask_again; /* the address changed meanwhile */
 	bool full;      /* senders have been told to wait, or are refused */
 	uint32_t last_session;
+	uint64_t identity; /* of this sender, for the other node */
 	uint64_t rtt_ns;   /* shortest round trip to the peer, 0: not measured */
 	struct link *link; /* LINK_DIALLING or LINK_UP */
 	struct link *draining;

@@ -286,9 +286,10 @@ sender_connected(struct clustersender *sender, int id) {
 	sender->state = LINK_UP;
 	end_pause(sender);
 	tell_daemon(sender, "up");
-	sender_release_held(sender);
+	/* First of all, so that what is left of an earlier connection does not come behind it. */
 	if (sender->peer == PEER_OURS)
 		sender_probe(sender, link);
+	sender_release_held(sender);
 	start_tick(sender, sender->peer == PEER_UNKNOWN && sender->heartbeat_ms > PROBE_MS
 				   ? PROBE_MS
 				   : sender->heartbeat_ms);
@@ -308,7 +309,7 @@ void
 sender_probe(struct clustersender *sender, struct link *link) {
 	static const struct cluster_address question = {.handle = 0};
 	char head[CLUSTER_HEAD_MAX], payload[CLUSTER_PROBE_SIZE];
-	cluster_probe_pack(payload, (uint32_t)window_of(sender));
+	cluster_probe_pack(payload, (uint32_t)window_of(sender), sender->identity);
 	size_t head_size =
 		cluster_head_request(head, &question, false, CLUSTER_PROBE, sizeof payload);
 	cluster_output_write(&link->output, head, head_size, payload, sizeof payload);
@@ -320,8 +321,10 @@ static void
 probe_answered(
 	struct clustersender *sender, struct link *link, const struct cluster_response *response) {
 	uint32_t version;
+	uint64_t none;
 	bool ours = response->kind == CLUSTER_ANSWER_OK &&
-		    cluster_probe_unpack(response->data, response->size, &version) && version > 0;
+		    cluster_probe_unpack(response->data, response->size, &version, &none) &&
+		    version > 0;
 	uint64_t rtt_ns = skynet_clock_ns(sender->context) - link->probe_ns;
 	if (link->probe_ns != 0 && (sender->rtt_ns == 0 || rtt_ns < sender->rtt_ns))
 		sender->rtt_ns = rtt_ns;

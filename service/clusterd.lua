@@ -27,6 +27,8 @@ local handles = {}
 local names = {}
 ---@type table<integer, { agent: integer, listener: { count: integer } }> socket id to connection
 local connections = {}
+---@type table<string, integer> identity of a sender elsewhere to socket id of its connection
+local followed = {}
 ---@type table<string, integer> "node address" to proxy
 local proxies = {}
 
@@ -191,11 +193,31 @@ end
 
 ---A connection has ended.
 function question.closed(_, _, id)
-	local connection = connections[math.tointeger(tonumber(id))]
+	id = math.tointeger(tonumber(id))
+	local connection = connections[id]
 	if connection then
 		connection.listener.count = connection.listener.count - 1
-		connections[math.tointeger(tonumber(id))] = nil
+		connections[id] = nil
+		if connection.identity and followed[connection.identity] == id then
+			followed[connection.identity] = nil
+		end
 	end
+end
+
+---A connection is from this sender: what is left of an earlier one ends first, so that nothing of it
+---comes behind what is new.
+function question.identity(source, session, text)
+	local identity, id = text:match "^(%x+) (%d+)$"
+	id = math.tointeger(tonumber(id))
+	local old = connections[followed[identity] or 0]
+	followed[identity] = id
+	if connections[id] then
+		connections[id].identity = identity
+	end
+	if old then
+		pcall(skynet.call, old.agent, "system", "replaced")
+	end
+	core.send(source, skynet.PTYPE_RESPONSE, session, "")
 end
 
 ---A sender has its connection.

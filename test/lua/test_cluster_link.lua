@@ -260,7 +260,7 @@ local function beats()
 	local stranger = new_stranger(function(request)
 		if request.probe and not silent then
 			socket.write(request.from, answer(PROBE, 1,
-				"\x6c__skynet_peer\x22\1\0\0\0"))
+				"\x6c__skynet_peer\x22\1\0\0\0" .. ("\x22\0\0\0\0"):rep(2)))
 		end
 	end)
 	cluster.reload { beating = stranger.address }

@@ -266,6 +266,7 @@ what_our_nodes_add_is_read_again(void **state) {
 	struct cluster_request request;
 	struct cluster_response response;
 	uint32_t value;
+	uint64_t identity;
 	size_t size = cluster_head_extra(frame, CLUSTER_EXTRA_DEADLINE, 1234567);
 	assert_true(cluster_request_parse(frame + 2, size - 2, &request));
 	assert_int_equal(request.kind, CLUSTER_EXTRA);
@@ -278,14 +279,15 @@ what_our_nodes_add_is_read_again(void **state) {
 	assert_int_equal(value, 524288);
 	response.size--;
 	assert_false(cluster_confirm_read(&response, &value));
-	cluster_probe_pack(frame, 77);
+	cluster_probe_pack(frame, 77, UINT64_C(0x123456789abcdef0));
 	frame[CLUSTER_PROBE_SIZE] = 'x';
-	assert_true(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE, &value));
+	assert_true(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE, &value, &identity));
 	assert_int_equal(value, 77);
-	assert_true(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE + 1, &value));
-	assert_false(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE - 1, &value));
+	assert_true(identity == UINT64_C(0x123456789abcdef0));
+	assert_true(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE + 1, &value, &identity));
+	assert_false(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE - 1, &value, &identity));
 	frame[3]++;
-	assert_false(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE, &value));
+	assert_false(cluster_probe_unpack(frame, CLUSTER_PROBE_SIZE, &value, &identity));
 }
 
 int
