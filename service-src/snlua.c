@@ -19,6 +19,7 @@
 #define LOAD_CREDIT_KIB 256
 #define LAUNCHER        ".launcher"
 #define LAUNCH_FAILED   "ERROR"
+#define DEAD_SERVICE    "dead_service"
 #define REASON_SIZE     256
 
 /* Settings that the loader finds as globals. */
@@ -231,18 +232,20 @@ refuse(struct skynet_context *context, void *ud, int type, int session, uint32_t
 	(void)size;
 	int is_request = session > 0 && type != PTYPE_RESPONSE && type != PTYPE_ERROR;
 	if (is_request && source != 0)
-		skynet_send(context, 0, source, PTYPE_ERROR, session, NULL, 0);
+		skynet_send(context, 0, source, PTYPE_ERROR, session,
+			(void *)(uintptr_t)DEAD_SERVICE, strlen(DEAD_SERVICE));
 	return 0;
 }
 
-/// The callback for the first message: the argument text.
+/// The callback for the first message of its own: the argument text. Another node may know the
+/// handle from an earlier process and send to it before: such messages are refused.
 static int
 first_message(struct skynet_context *context, void *ud, int type, int session, uint32_t source,
 	const void *message, size_t size) {
-	(void)type;
-	(void)session;
-	(void)source;
 	struct snlua *service = ud;
+	if (message != service->first_message)
+		return refuse(context, ud, type, session, source, message, size);
+	service->first_message = NULL;
 	skynet_callback(context, NULL, refuse);
 	if (launch(service, message, size) != 0) {
 		skynet_sendname(context, 0, LAUNCHER, PTYPE_TEXT, 0, (void *)LAUNCH_FAILED,
@@ -270,10 +273,11 @@ snlua_init(struct snlua *service, struct skynet_context *context, const char *pa
 	}
 	size_t size = strlen(param);
 	skynet_callback(context, service, first_message);
-	/* Nothing is dispatched before init returns, so this is the first message of the service.
-	 */
-	int sent = skynet_send(context, 0, skynet_context_handle(context), PTYPE_TEXT, 0,
-		(void *)(uintptr_t)param, size);
+	char *text = skynet_malloc(size + 1);
+	memcpy(text, param, size + 1);
+	service->first_message = text;
+	int sent = skynet_send(context, 0, skynet_context_handle(context),
+		PTYPE_TEXT | PTYPE_TAG_DONTCOPY, 0, text, size);
 	return sent < 0;
 }
 

@@ -43,7 +43,8 @@ struct template_use;
 
 struct snlua {
 	struct skynet_context *context;
-	lua_State *L; /* main thread of the state */
+	const void *first_message; /* not dispatched yet: the argument text, owned by the mailbox */
+	lua_State *L;              /* main thread of the state */
 	_Atomic(lua_State *)
 		active; /* the thread that runs now, NULL between messages; read by any thread */
 	_Atomic(unsigned) attention; /* enum snlua_attention; any thread */

@@ -125,35 +125,6 @@ faultless() {
 }
 
 few_descriptors() {
-	eval "limit=\$descriptors_$1"
-	[ "${limit:=9999}" -ge "$(descriptors "$1")" ]
-}
-
-# A mebibyte more is what caches and pools may take.
-has_little_memory() {
-	eval "limit=\$memory_$1"
-	[ $((${limit:=0xffffffff} + (1 << 20))) -ge "$(memory "$1")" ]
-}
-
-# each COMMAND ID...: the command for each of the ids.
-each() {
-	command=$1
-	shift
-	for id in "$@"; do
-		$command "$id" || return 1
-	done
-}
-
-ended_calls() {
-	load_answers "$1" "'count', 'pending'" 0
-}
-
-faultless() {
-	echo "# n$1 $(load "$1" "'outcomes'")"
-	[ "$(load "$1" "'faults'")" = 0 ] && [ "$(ask "$1" 'skynet.call(sink, "lua", "faults")')" = 0 ]
-}
-
-few_descriptors() {
 	wait_for has_few_descriptors "$1" || {
 		echo "# n$1: $(descriptors "$1") descriptors, more than $limit"
 		return 1
