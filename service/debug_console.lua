@@ -21,6 +21,9 @@ local MAX_ATTEMPTS <const> = 3
 local ATTEMPT_DELAY <const> = 100
 ---How long a connection may take to log in, in centiseconds.
 local LOGIN_TIME <const> = 3000
+---How long a command may go on when nobody is there any more to see its answer, in centiseconds. It
+---may wait for a service that never answers.
+local ABANDON_TIME <const> = 1000
 
 local ip, port = ...
 if ip and ip:find "^unix:" then
@@ -42,6 +45,7 @@ local connections = 0
 ---@field before_read? fun()  waits until nobody else reads
 ---@field logged_in boolean
 ---@field attempts integer  wrong passwords so far
+---@field over? boolean  nobody serves it any more
 
 ---@param fd integer
 ---@return skynet.console.session
@@ -180,6 +184,20 @@ local function limit_login(session)
 	end
 end
 
+---A connection whose other end has gone gives its place to others, too.
+---@param session skynet.console.session
+---@param task thread  what serves it
+local function limit_absence(session, task)
+	socket.onclose(session.fd, function()
+		skynet.timeout(ABANDON_TIME, function()
+			-- a task that has ended may serve somebody else
+			if not session.over then
+				skynet.killthread(task)
+			end
+		end)
+	end)
+end
+
 ---@async
 ---@param fd integer
 ---@param peer string
@@ -189,14 +207,19 @@ local function converse(fd, peer)
 	end
 	skynet.error(peer .. " connected")
 	local session = new_session(fd)
+	local _ <close> = setmetatable({}, {
+		__close = function()
+			skynet.error(peer .. " disconnect")
+			session.logged_in, session.over = true, true
+			skynet.fork(socket.close, fd)
+		end,
+	})
 	limit_login(session)
+	limit_absence(session, coroutine.running())
 	local ok, err = xpcall(serve, debug.traceback, session)
 	if not ok then
 		skynet.error("Debug console: " .. tostring(err))
 	end
-	skynet.error(peer .. " disconnect")
-	session.logged_in = true
-	socket.close(fd)
 end
 
 ---@param fd integer
@@ -209,8 +232,12 @@ local function accept(fd, peer)
 	end
 	connections = connections + 1
 	skynet.fork(function()
+		local _ <close> = setmetatable({}, {
+			__close = function()
+				connections = connections - 1
+			end,
+		})
 		local ok, err = pcall(converse, fd, peer)
-		connections = connections - 1
 		if not ok then
 			skynet.error("Debug console: " .. tostring(err))
 		end
