@@ -5,6 +5,14 @@
 ---waited for ends there.
 local skynet = require "skynet"
 require "skynet.manager"
+local harbor = require "skynet.harbor"
+
+---A list of waiters is looked through for dead ones when it has grown to this length.
+local PRUNE_FIRST <const> = 16
+
+---@class datacenter.waiter
+---@field response fun(ok: boolean|"TEST", ...): boolean
+---@field node integer?  harbor id, of another node
 
 local root = {}
 local awaited = { children = {} }
@@ -45,8 +53,8 @@ local function wake(node, value)
 		return false
 	end
 	if node.waiters then
-		for _, response in ipairs(node.waiters) do
-			response(true, value)
+		for _, waiter in ipairs(node.waiters) do
+			waiter.response(true, value)
 		end
 		return true
 	end
@@ -62,8 +70,8 @@ end
 
 ---@param node table
 local function fail(node)
-	for _, response in ipairs(node.waiters) do
-		response(false)
+	for _, waiter in ipairs(node.waiters) do
+		waiter.response(false)
 	end
 end
 
@@ -90,24 +98,60 @@ local function announce(node, keys, depth, count, value)
 	return next(node.children) == nil
 end
 
----Forget those at or below `node` whose service is gone. Returns true when nobody is left.
+---Forget those at or below `node` who cannot be answered any more: their service is gone, or they
+---are on node number `lost`. Returns true when nobody is left.
 ---@param node table
+---@param lost integer?
 ---@return boolean empty
-local function forget_dead(node)
+local function forget_dead(node, lost)
 	if node.waiters then
 		for i = #node.waiters, 1, -1 do
-			if not node.waiters[i] "TEST" then
+			local waiter = node.waiters[i]
+			if waiter.node and waiter.node == lost or not waiter.response "TEST" then
 				table.remove(node.waiters, i)
 			end
 		end
 		return #node.waiters == 0
 	end
 	for key, child in pairs(node.children) do
-		if forget_dead(child) then
+		if forget_dead(child, lost) then
 			node.children[key] = nil
 		end
 	end
 	return next(node.children) == nil
+end
+
+---Harbor ids of nodes that are watched.
+---@type table<integer, boolean>
+local watched = {}
+
+---Forget who waits on a node when the link to it breaks.
+---@async
+---@param id integer
+local function watch(id)
+	watched[id] = true
+	pcall(function()
+		-- a link that is not up yet would count as broken
+		harbor.connect(id)
+		harbor.link(id)
+	end)
+	watched[id] = nil
+	forget_dead(awaited, id)
+end
+
+---@param node table  a leaf of the tree of waiters
+local function add_waiter(node)
+	local waiters = node.waiters
+	if #waiters >= (node.prune_at or PRUNE_FIRST) then
+		forget_dead(node)
+		node.prune_at = math.max(PRUNE_FIRST, 2 * #waiters)
+	end
+	local _, source = skynet.context()
+	local id, remote = skynet.harbor(source)
+	table.insert(waiters, { response = skynet.response(), node = remote and id or nil })
+	if remote and not watched[id] then
+		skynet.fork(watch, id)
+	end
 end
 
 ---Note that the current request waits for a path.
@@ -135,7 +179,7 @@ local function enlist(keys)
 	if not node.waiters then
 		error "somebody waits for a path below this one"
 	end
-	table.insert(node.waiters, skynet.response())
+	add_waiter(node)
 end
 
 ---@alias datacenter.command "QUERY"|"UPDATE"|"WAIT"

@@ -81,19 +81,33 @@ local function forget(key, entry)
 	end
 end
 
----Forget what lives on a node once the link to it breaks.
----@async
+---Forget what lives on a node, and who waits there.
 ---@param id integer
-local function watch_node(id)
-	watched_nodes[id] = true
-	pcall(skynet.call, ".cslave", "lua", "LINK", id)
-	watched_nodes[id] = nil
+local function forget_node(id)
 	managers[id] = nil
 	for key, entry in pairs(entries) do
 		if entry.state == STATE.READY and skynet.harbor(entry.address) == id then
 			entries[key] = nil
 		end
+		for i = #entry.waiters, 1, -1 do
+			if skynet.harbor(entry.waiters[i].source) == id then
+				table.remove(entry.waiters, i)
+			end
+		end
 	end
+end
+
+---@async
+---@param id integer
+local function watch_node(id)
+	watched_nodes[id] = true
+	pcall(function()
+		-- a link that is not up yet would count as broken
+		harbor.connect(id)
+		harbor.link(id)
+	end)
+	watched_nodes[id] = nil
+	forget_node(id)
 end
 
 ---Forget a service once it is gone: its answer to LINK is the end of its life.
@@ -198,6 +212,7 @@ local function obtain(key, start, ...)
 		skynet.retpack(nil, entry.error)
 	elseif entry.state == STATE.LAUNCHING or not start then
 		local waiter = this_request()
+		watch_node_of(waiter.source)
 		waiter.response = skynet.response()
 		table.insert(entry.waiters, waiter)
 	else
