@@ -157,6 +157,11 @@ check_config(const char *path, const struct options *options) {
 		complain(error.text);
 		return EXIT_FAILURE;
 	}
+	if (skynet_config_verify(&config, &error) != 0) {
+		complain(error.text);
+		skynet_config_clear(&config);
+		return EXIT_FAILURE;
+	}
 	printf("%s:\n", path);
 	for (int i = 0; i < config.setting_count; i++)
 		print_setting(&config.settings[i]);
@@ -267,6 +272,9 @@ load_configs(struct program *program, const struct options *options, struct skyn
 		if (result != 0)
 			return result;
 		program->node_count++;
+		result = skynet_config_verify(&program->configs[i], error);
+		if (result != 0)
+			return result;
 	}
 	return 0;
 }

@@ -35,14 +35,14 @@ optional=
 case $manager in
 apt-get)
 	run="gcc libc6-dev make pkg-config liblua5.4-dev libjemalloc-dev libssl-dev"
-	test="libcmocka-dev perl procps"
+	test="libcmocka-dev perl procps openssl"
 	dev="clang clang-format llvm libclang-rt-dev lua-check shellcheck valgrind binutils git iproute2"
 	installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 	;;
 dnf)
 	run="gcc make pkgconf-pkg-config lua-devel openssl-devel diffutils findutils"
 	optional="jemalloc-devel"
-	test="libcmocka-devel perl-Test-Harness procps-ng"
+	test="libcmocka-devel perl-Test-Harness procps-ng openssl"
 	dev="clang clang-tools-extra llvm compiler-rt luacheck ShellCheck valgrind binutils git iproute"
 	installed() { rpm -q --whatprovides "$1" >/dev/null 2>&1; }
 	;;
@@ -57,7 +57,7 @@ pacman)
 apk)
 	run="gcc musl-dev make pkgconf lua5.4-dev openssl-dev"
 	optional="jemalloc-dev"
-	test="cmocka-dev perl perl-utils coreutils procps"
+	test="cmocka-dev perl perl-utils coreutils procps openssl"
 	dev="clang clang-extra-tools compiler-rt llvm luacheck shellcheck valgrind binutils git iproute2"
 	installed() { apk info -e "$1" >/dev/null 2>&1; }
 	;;

@@ -15,6 +15,7 @@
 
 #define DEFAULT_BACKLOG 1024
 #define PORT_MAX        65535
+#define REASON_SIZE     512
 #define UNIX_PREFIX     "unix:"
 
 struct address {
@@ -146,6 +147,60 @@ llisten(lua_State *L) {
 		return luaL_error(L, "Listen error");
 	}
 	lua_pushinteger(L, id);
+	return 1;
+}
+
+/* connect_guarded(host, port) -> id: to another node, which authenticates if the config says so */
+static int
+lconnect_guarded(lua_State *L) {
+	struct address address = check_peer(L, 1);
+	lua_pushinteger(
+		L, skynet_socket_connect_guarded(context_of(L), address.host, address.port));
+	return 1;
+}
+
+/* listen_guarded(host, port [, backlog]) -> id | nil, message: for other nodes */
+static int
+llisten_guarded(lua_State *L) {
+	char reason[REASON_SIZE];
+	struct address address = check_address(L, 1);
+	lua_Integer backlog = luaL_optinteger(L, 3, DEFAULT_BACKLOG);
+	luaL_argcheck(L, backlog >= 0 && backlog <= INT_MAX, 3, "backlog out of range");
+	const char *host = address.host[0] == '\0' ? "0.0.0.0" : address.host;
+	int id = skynet_socket_listen_guarded(
+		context_of(L), host, address.port, (int)backlog, reason, sizeof(reason));
+	if (id < 0) {
+		lua_pushnil(L);
+		lua_pushstring(L, reason);
+		return 2;
+	}
+	lua_pushinteger(L, id);
+	return 1;
+}
+
+/* guards() -> table: how nodes authenticate here, and how often they did */
+static int
+lguards(lua_State *L) {
+	struct skynet_socket_guards guards;
+	skynet_socket_guards(context_of(L), &guards);
+	const struct {
+		const char *name;
+		uint64_t count;
+	} counters[] = {
+		{"accepted", guards.accepted},
+		{"failed", guards.failed},
+		{"refused", guards.refused},
+		{"dialled", guards.dialled},
+		{"dial_failed", guards.dial_failed},
+		{"allowed", guards.allowed},
+	};
+	lua_createtable(L, 0, sizeof(counters) / sizeof(counters[0]) + 1);
+	lua_pushstring(L, guards.kind);
+	lua_setfield(L, -2, "kind");
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		lua_pushinteger(L, (lua_Integer)counters[i].count);
+		lua_setfield(L, -2, counters[i].name);
+	}
 	return 1;
 }
 
@@ -419,6 +474,9 @@ luaopen_skynet_socketdriver(lua_State *L) {
 	static const luaL_Reg functions[] = {
 		{"connect", lconnect},
 		{"listen", llisten},
+		{"connect_guarded", lconnect_guarded},
+		{"listen_guarded", llisten_guarded},
+		{"guards", lguards},
 		{"bind", lbind},
 		{"start", lstart},
 		{"pause", lpause},

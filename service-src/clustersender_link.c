@@ -261,7 +261,7 @@ dial(struct clustersender *sender, const char *address) {
 	snprintf(sender->address, sizeof sender->address, "%s", address);
 	struct link *link = skynet_calloc(1, sizeof *link);
 	link->sender = sender;
-	link->id = skynet_socket_connect(sender->context, host, port);
+	link->id = skynet_socket_connect_guarded(sender->context, host, port);
 	packet_split_init(&link->split, HEAD_WIDTH);
 	cluster_output_init(&link->output, sender->context, link->id);
 	link->output.limit = sender->limit;

@@ -254,18 +254,6 @@ local function accept(listener, id, from)
 	end
 end
 
----Whoever reaches a port may call everything: says so, or refuses with the setting require_auth.
----@param host string
-local function check_exposure(host)
-	if host:find "^127%." or host == "::1" or host == "localhost" or host:find "^unix:" then
-		return
-	end
-	if skynet.getenv "require_auth" == "true" then
-		error(("cluster does not listen on %s: require_auth is set"):format(host), 0)
-	end
-	skynet.error(("cluster: warning: listening on %s without authentication"):format(host))
-end
-
 ---@type table<string, fun(source: integer, ...): ...>
 local command = {}
 
@@ -351,11 +339,12 @@ function command.listen(_, address, port, maxclient)
 		end
 		address, port = cluster_names.split_address(found)
 	end
-	check_exposure(address)
 	local listener = { count = 0, limit = maxclient or DEFAULT_MAXCLIENT }
-	local ok, id, real_address, real_port = pcall(socket.listen, address, port)
+	local ok, id, real_address, real_port = pcall(socket.listen, address, port, nil, true)
 	if not ok or not id then
-		error(("cluster cannot listen on '%s' port %d"):format(address, port), 0)
+		local reason = ok and real_address or id
+		error(("cluster cannot listen on '%s' port %d: %s"):format(address, port,
+			tostring(reason)), 0)
 	end
 	socket.start(id, function(connection, from)
 		accept(listener, connection, from)

@@ -57,6 +57,8 @@ struct skynet_config {
 	int stall_interrupt_ms;      /* 0: never interrupt it */
 	int64_t socket_buffer_limit; /* 268435456: bytes queued per socket, 0: none */
 	int socket_buffer_policy;    /* enum skynet_socket_policy, 1: close */
+	bool require_auth;           /* never listen for nodes unguarded where others reach it */
+	int auth_timeout_ms;         /* 5000: for a handshake between nodes */
 	/* For embedders; borrowed until skynet_node_create returns. */
 	const struct skynet_builtin *builtins;
 	int builtin_count;
@@ -68,6 +70,10 @@ struct skynet_config {
 int skynet_config_load(struct skynet_config *config, const char *path, const char *const *overrides,
 	int override_count, struct skynet_error *error);
 void skynet_config_clear(struct skynet_config *config);
+
+/// Looks at what the settings point to: secrets, certificates, addresses that need them. The same
+/// is done by skynet_node_create. Returns 0, or SKYNET_ECONFIG with a text that names the place.
+int skynet_config_verify(const struct skynet_config *config, struct skynet_error *error);
 
 /// Gives a runtime without threads running yet, or NULL with `error`. End with
 /// skynet_runtime_destroy.

@@ -122,6 +122,32 @@ SKYNET_API int skynet_socket_keepalive(
 /// ended by skynet_socket_close, or -1 when its folder cannot be watched.
 SKYNET_API int skynet_socket_watch(struct skynet_context *context, const char *path);
 
+/// As skynet_socket_listen, for other nodes: when the config of this node has a secret or a
+/// certificate, ACCEPT is told only of those that have authenticated. Without, an address that
+/// other machines reach gets a warning in the log, or is refused with the setting require_auth.
+/// Returns an id, or -1 with the reason as text in `reason`, which has `reason_size` bytes.
+SKYNET_API int skynet_socket_listen_guarded(struct skynet_context *context, const char *host,
+	int port, int backlog, char *reason, size_t reason_size);
+
+/// As skynet_socket_connect, to another node: CONNECT means that both have authenticated.
+SKYNET_API int skynet_socket_connect_guarded(
+	struct skynet_context *context, const char *host, int port);
+
+/* What has become of connections between nodes. */
+struct skynet_socket_guards {
+	const char *kind;  /* "secret", "tls" or "none"; static */
+	uint64_t accepted; /* came in and authenticated */
+	uint64_t failed;   /* came in and did not */
+	uint64_t refused;  /* turned away, their address had failed too often */
+	uint64_t dialled;  /* went out and authenticated */
+	uint64_t dial_failed;
+	uint64_t allowed; /* let in or dialled without: setting auth_allow */
+};
+
+/// Fills `guards` for the node of the calling service.
+SKYNET_API void skynet_socket_guards(
+	struct skynet_context *context, struct skynet_socket_guards *guards);
+
 /// Registers how SOCKET_BUFFER_OBJECT is read and ended, once per process. Borrows until its end.
 SKYNET_API void skynet_socket_userobject(
 	struct skynet_context *context, const struct socket_object_interface *object_interface);

@@ -104,6 +104,36 @@ function socketdriver.connect(host, port) end
 ---@return integer id
 function socketdriver.listen(host, port, backlog) end
 
+---As `connect`, to another node: CONNECT means that both ends have authenticated, when the config
+---of this node has a secret or a certificate.
+---@param host string
+---@param port integer?
+---@return integer id
+function socketdriver.connect_guarded(host, port) end
+
+---As `listen`, for other nodes: ACCEPT is told only of those that have authenticated, when the
+---config of this node has a secret or a certificate. Without, an address that other machines reach
+---gets a warning in the log, or is refused with `require_auth`.
+---@param host string
+---@param port integer?
+---@param backlog integer?
+---@return integer? id
+---@return string? message
+function socketdriver.listen_guarded(host, port, backlog) end
+
+---@class skynet.socketdriver.guards
+---@field kind "none"|"secret"|"tls"
+---@field accepted integer  came in and authenticated
+---@field failed integer  came in and did not
+---@field refused integer  turned away, their address had failed too often
+---@field dialled integer  went out and authenticated
+---@field dial_failed integer
+---@field allowed integer  let in or dialled without, see `auth_allow`
+
+---How other nodes authenticate here, and how often they did.
+---@return skynet.socketdriver.guards
+function socketdriver.guards() end
+
 ---@param os_fd integer
 ---@return integer id
 function socketdriver.bind(os_fd) end

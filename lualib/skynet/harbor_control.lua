@@ -131,7 +131,7 @@ end
 ---@return integer fd
 function control.listen(address, accept)
 	-- a bad address raises, a taken one gives nil
-	local ok, fd, reason = pcall(socket.listen, address)
+	local ok, fd, reason = pcall(socket.listen, address, nil, nil, true)
 	if not ok or not fd then
 		reason = ok and reason or fd
 		error(("cannot listen on '%s'%s"):format(address,

@@ -84,7 +84,7 @@ end
 ---@return boolean
 local function dial_once(peer)
 	local address = peer.address
-	local ok, fd, err = pcall(socket.open, address, nil, DIAL_CS)
+	local ok, fd, err = pcall(socket.open, address, nil, DIAL_CS, true)
 	if not ok or not fd then
 		skynet.error(("cannot connect to harbor %d at %s: %s"):format(peer.id, address,
 			ok and err or fd))
@@ -156,7 +156,10 @@ local function accept(fd, from)
 	local id = byte and byte:byte()
 	local peer = control.is_id(id) and id ~= own_id and peer_of(id)
 	if not peer or peer.open or stopping then
-		if byte then
+		if id == 0 then
+			skynet.error(("refused a connection from %s: it authenticates, this node does not")
+				:format(from))
+		elseif byte then
 			skynet.error(("refused a connection of harbor %d from %s"):format(id, from))
 		end
 		socket.close(fd)

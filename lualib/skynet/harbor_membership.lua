@@ -38,7 +38,7 @@ local stopping = false
 ---@return integer? fd
 ---@return string? err
 local function dial()
-	local ok, new_fd, err = pcall(socket.open, settings.master, nil, DIAL_CS)
+	local ok, new_fd, err = pcall(socket.open, settings.master, nil, DIAL_CS, true)
 	if not ok then
 		return nil, tostring(new_fd)
 	end

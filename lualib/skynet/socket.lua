@@ -52,10 +52,11 @@ end
 ---@param address string
 ---@param port integer?
 ---@param timeout integer? centiseconds; nil: as long as the system tries
+---@param guarded boolean? to another node, which authenticates if the config says so
 ---@return integer? id
 ---@return string? message
-function socket.open(address, port, timeout)
-	local id = driver.connect(address, port)
+function socket.open(address, port, timeout, guarded)
+	local id = (guarded and driver.connect_guarded or driver.connect)(address, port)
 	if id < 0 then
 		return nil, "no more sockets"
 	end
@@ -71,11 +72,16 @@ end
 ---@param host string
 ---@param port integer? 0 picks one
 ---@param backlog integer?
+---@param guarded boolean? for other nodes, which authenticate if the config says so
 ---@return integer? id
 ---@return string address
 ---@return integer port
-function socket.listen(host, port, backlog)
-	local id = driver.listen(host, port, backlog)
+function socket.listen(host, port, backlog, guarded)
+	local id, refusal = (guarded and driver.listen_guarded or driver.listen)(host, port, backlog)
+	if not id then
+		---@diagnostic disable-next-line: missing-return-value
+		return nil, refusal
+	end
 	local entry = new_entry(id, LISTENER, OPENING)
 	local ok, message = await_open(entry)
 	if not ok then

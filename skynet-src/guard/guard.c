@@ -191,7 +191,8 @@ guard_expire(struct guard *guard, struct guard_buffer *plain) {
 	else if (guard->role == GUARD_LISTENER)
 		guard_fail(guard, "it did not authenticate in time");
 	else
-		guard_fail(guard, "the other side did not authenticate in time");
+		guard_fail(guard, "the other side did not authenticate in time%s",
+			guard->greeted ? "" : ": it may have neither auth_secret nor tls_cert");
 	return guard->state;
 }
 

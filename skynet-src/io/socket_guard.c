@@ -72,8 +72,8 @@ report(struct socket_server *server, struct socket_entry *listener, const char *
 	char text[REPORT_SIZE], more[64] = "", port[16] = "";
 	uint64_t silent;
 	atomic_fetch_add_explicit(&listener->dropped, 1, memory_order_relaxed);
-	if (!guard_policy_may_report(listener->guard->policy, clock_monotonic_ns(server->clock),
-		    &silent))
+	if (!guard_policy_may_report(
+		    listener->guard->policy, clock_monotonic_ns(server->clock), &silent))
 		return;
 	if (silent > 0)
 		snprintf(more, sizeof(more), " (and %llu that were not told)",
@@ -86,8 +86,7 @@ report(struct socket_server *server, struct socket_entry *listener, const char *
 }
 
 void
-socket_guard_failed(
-	struct socket_server *server, struct socket_entry *entry, const char *reason) {
+socket_guard_failed(struct socket_server *server, struct socket_entry *entry, const char *reason) {
 	struct socket_guard *guard = entry->guard;
 	char text[GUARD_REASON_SIZE], peer[SOCKET_ADDRESS_TEXT_SIZE];
 	snprintf(text, sizeof(text), "%s", reason);
@@ -98,8 +97,8 @@ socket_guard_failed(
 	}
 	struct socket_entry *listener = listener_of(server, entry);
 	count(&guard->policy->counters.failed);
-	guard_limit_note(&guard->policy->limit, &guard->peer, clock_monotonic_ns(server->clock),
-		false);
+	guard_limit_note(
+		&guard->policy->limit, &guard->peer, clock_monotonic_ns(server->clock), false);
 	memcpy(peer, entry->name, sizeof(peer));
 	/* Nobody knows of it: no event. */
 	socket_destroy(server, entry);
@@ -117,8 +116,8 @@ socket_guard_interest(const struct socket_entry *entry) {
 
 /* Connects the guard and the descriptor. Lock held. Returns 0 or an errno. */
 static int
-begin(struct socket_server *server, struct socket_entry *entry,
-	const struct socket_address *peer, struct guard *machine) {
+begin(struct socket_server *server, struct socket_entry *entry, const struct socket_address *peer,
+	struct guard *machine) {
 	entry->guard->machine = machine;
 	entry->guard->peer = *peer;
 	socket_entry_set_state(entry, SOCKET_STATE_SHAKING);
@@ -213,8 +212,7 @@ socket_guard_accepted(struct socket_server *server, struct socket_entry *listene
 	entry->guard = socket_guard_create(policy);
 	entry->guard->listener = socket_entry_id(listener);
 	listener->guard->pending++;
-	int failed = begin(
-		server, entry, &named, guard_create(policy, GUARD_LISTENER, lenient));
+	int failed = begin(server, entry, &named, guard_create(policy, GUARD_LISTENER, lenient));
 	mutex_release(&entry->lock);
 	if (failed != 0)
 		socket_guard_failed(server, entry, strerror(failed));

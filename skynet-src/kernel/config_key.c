@@ -90,6 +90,49 @@ static const struct config_key KEYS[] = {
 		.fallback = "5",
 		.meaning =
 			"seconds between signs of life of other nodes; three missing end a link"},
+	{.name = "auth_secret",
+		.type = CONFIG_NONEMPTY,
+		.secret = true,
+		.withheld = true,
+		.false_is_absent = true,
+		.meaning = "shared secret by which nodes know each other; better in a file"},
+	{.name = "auth_secret_file",
+		.type = CONFIG_NONEMPTY,
+		.false_is_absent = true,
+		.meaning = "file with shared secrets: the first is ours, each is accepted"},
+	{.name = "tls_cert",
+		.type = CONFIG_NONEMPTY,
+		.false_is_absent = true,
+		.meaning = "certificate for TLS between nodes (PEM)"},
+	{.name = "tls_key",
+		.type = CONFIG_NONEMPTY,
+		.false_is_absent = true,
+		.meaning = "private key of tls_cert (PEM)"},
+	{.name = "tls_ca",
+		.type = CONFIG_NONEMPTY,
+		.false_is_absent = true,
+		.meaning = "certificates that those of other nodes must come from (PEM)"},
+	{.name = "tls_name",
+		.type = CONFIG_NONEMPTY,
+		.false_is_absent = true,
+		.meaning = "name that the certificates of other nodes must have"},
+	{.name = "auth_allow",
+		.type = CONFIG_NONEMPTY,
+		.false_is_absent = true,
+		.meaning =
+			"addresses of nodes that are let in, and dialled, without authentication"},
+	{.name = "auth_timeout",
+		.type = CONFIG_SECONDS,
+		.min = 100,
+		.max = 60000,
+		.fallback = "5",
+		.meaning = "seconds that the authentication of a connection may take"},
+	{.name = "require_auth",
+		.type = CONFIG_CHOICE,
+		.choices = "false|true",
+		.fallback = "false",
+		.meaning = "true: do not listen for nodes where others reach it without "
+			   "authentication"},
 	{.name = "cluster", .type = CONFIG_TEXT, .meaning = "file with the names of cluster nodes"},
 	{.name = "cluster_heartbeat",
 		.type = CONFIG_INTEGER,
@@ -374,6 +417,10 @@ store_number(struct skynet_config *config, const char *name, int64_t value) {
 		config->mailbox_limit = value;
 	else if (strcmp(name, "mailbox_policy") == 0)
 		config->mailbox_policy = (int)value;
+	else if (strcmp(name, "require_auth") == 0)
+		config->require_auth = value != 0;
+	else if (strcmp(name, "auth_timeout") == 0)
+		config->auth_timeout_ms = (int)value;
 	else if (strcmp(name, "stall_timeout") == 0)
 		config->stall_timeout_ms = (int)value;
 	else if (strcmp(name, "stall_interrupt") == 0)

@@ -31,6 +31,7 @@ struct config_key {
 	bool written;         /* the default becomes a setting that services can read */
 	bool false_is_absent; /* `key = false` is the same as no line at all */
 	bool secret;          /* not to be printed */
+	bool withheld;        /* services do not see it */
 	const char *meaning;  /* one line */
 };
 

@@ -13,6 +13,7 @@
 #include "skynet_node.h"
 
 struct env_table;
+struct guard_policy;
 struct harbor_network;
 struct handle_table;
 struct module_table;
@@ -36,6 +37,8 @@ struct skynet_node {
 	int mailbox_policy;
 	int64_t socket_buffer_limit; /* bytes queued per socket; 0: none */
 	int socket_buffer_policy;    /* enum skynet_socket_policy */
+	struct guard_policy *guard;  /* how other nodes authenticate; NULL: they need not */
+	bool require_auth;
 	uint64_t stall_interrupt_ns; /* 0: never */
 	uint64_t shutdown_timeout_ns;
 	struct env_table *settings;

@@ -10,10 +10,13 @@
 #include "data/handle_table.h"
 #include "data/module_table.h"
 #include "data/timer_wheel.h"
+#include "guard/guard_policy.h"
 #include "io/socket_server.h"
+#include "kernel/config_key.h"
 #include "kernel/current.h"
 #include "kernel/log.h"
 #include "kernel/node.h"
+#include "kernel/node_guard.h"
 #include "kernel/router.h"
 #include "kernel/runtime.h"
 #include "kernel/service.h"
@@ -45,11 +48,16 @@ create_parts(struct skynet_runtime *runtime, const struct skynet_config *config)
 	node->mailbox_policy = config->mailbox_policy;
 	node->socket_buffer_limit = config->socket_buffer_limit;
 	node->socket_buffer_policy = config->socket_buffer_policy;
+	node->require_auth = config->require_auth;
 	node->stall_interrupt_ns = (uint64_t)config->stall_interrupt_ms * 1000000;
 	node->shutdown_timeout_ns = (uint64_t)config->shutdown_timeout_ms * 1000000;
 	node->settings = env_table_create();
-	for (int i = 0; i < config->setting_count; i++)
-		env_table_set(node->settings, config->settings[i].key, config->settings[i].value);
+	for (int i = 0; i < config->setting_count; i++) {
+		const struct config_key *key = config_key_find(config->settings[i].key);
+		if (key == NULL || !key->withheld)
+			env_table_set(
+				node->settings, config->settings[i].key, config->settings[i].value);
+	}
 	node->handles = handle_table_create(
 		sizeof(struct skynet_context), config->harbor, service_delete, node);
 	node->modules =
@@ -132,7 +140,9 @@ skynet_node_create(struct skynet_runtime *runtime, const struct skynet_config *c
 	const char *master = setting(config, "master");
 	if (master == NULL)
 		master = setting(config, "standalone");
-	int result = runtime_add_node(runtime, node, master, error);
+	int result = node_guard_create(config, &node->guard, error);
+	if (result == 0)
+		result = runtime_add_node(runtime, node, master, error);
 	if (result != 0) {
 		node_destroy(node);
 		current.node = outer;
@@ -157,6 +167,7 @@ node_destroy(struct skynet_node *node) {
 	socket_server_close_node(node->runtime->sockets, node);
 	timer_wheel_cancel_owner(node->runtime->timeouts.wheel, node);
 	assert(shared_payload_usage(&node->payloads, NULL) == 0);
+	guard_policy_drop(node->guard);
 	module_table_destroy(node->modules);
 	handle_table_destroy(node->handles);
 	env_table_destroy(node->settings);

@@ -1,9 +1,12 @@
 #include "kernel/socket_service.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "data/message.h"
+#include "guard/guard_policy.h"
 #include "kernel/current.h"
+#include "kernel/log.h"
 #include "kernel/node.h"
 #include "kernel/router.h"
 #include "kernel/runtime.h"
@@ -30,6 +33,11 @@ abandon(const struct socket_event *event) {
 void
 socket_service_deliver(void *ud, const struct socket_event *event) {
 	(void)ud;
+	if (event->type == SOCKET_EVENT_REPORT) {
+		log_line(event->owner.node, event->owner.handle, "%.*s", (int)event->size,
+			event->data);
+		return;
+	}
 	bool has_block = event->type == SOCKET_EVENT_DATA || event->type == SOCKET_EVENT_UDP;
 	size_t text_size = has_block ? 0 : event->size;
 	struct skynet_socket_message *content = skynet_malloc(sizeof(*content) + text_size);
@@ -107,6 +115,53 @@ skynet_socket_listen(struct skynet_context *context, const char *host, int port,
 	int id = socket_server_listen(
 		server_of(context), owner_of(context), host, port, backlog, &error);
 	return configured(context, reported(context, id, &error));
+}
+
+int
+skynet_socket_listen_guarded(struct skynet_context *context, const char *host, int port,
+	int backlog, char *reason, size_t reason_size) {
+	struct skynet_error error = {0};
+	struct skynet_node *node = service_node(context);
+	struct socket_server *server = node_sockets(node);
+	struct socket_listen_options options = {
+		.backlog = backlog,
+		.policy = node->guard,
+		.local_only = node->require_auth && node->guard == NULL,
+	};
+	int id = socket_server_listen_with(server, owner_of(context), host, port, &options, &error);
+	if (error.code == SKYNET_EPERMISSION)
+		error_prefix(&error, "require_auth is set without auth_secret or tls_cert");
+	if (id < 0)
+		snprintf(reason, reason_size, "%s", error.text);
+	if (id >= 0 && node->guard == NULL && socket_server_is_exposed(server, id))
+		skynet_error(context,
+			"warning: listening on '%s' port %d without authentication: whoever reaches "
+			"it may run code here. Set auth_secret or tls_cert",
+			host != NULL ? host : "", port);
+	return configured(context, id);
+}
+
+int
+skynet_socket_connect_guarded(struct skynet_context *context, const char *host, int port) {
+	int id = socket_server_connect_with(
+		server_of(context), owner_of(context), host, port, service_node(context)->guard);
+	return configured(context, id);
+}
+
+void
+skynet_socket_guards(struct skynet_context *context, struct skynet_socket_guards *guards) {
+	struct guard_policy *policy = service_node(context)->guard;
+	*guards = (struct skynet_socket_guards){.kind = "none"};
+	if (policy == NULL)
+		return;
+	struct guard_counters *counters = &policy->counters;
+	guards->kind = policy->kind == GUARD_KIND_TLS ? "tls" : "secret";
+	guards->accepted = atomic_load_explicit(&counters->accepted, memory_order_relaxed);
+	guards->failed = atomic_load_explicit(&counters->failed, memory_order_relaxed);
+	guards->refused = atomic_load_explicit(&counters->refused, memory_order_relaxed);
+	guards->dialled = atomic_load_explicit(&counters->dialled, memory_order_relaxed);
+	guards->dial_failed = atomic_load_explicit(&counters->dial_failed, memory_order_relaxed);
+	guards->allowed = atomic_load_explicit(&counters->allowed, memory_order_relaxed);
 }
 
 int

@@ -112,7 +112,8 @@ hold_port() {
 
 # ---- Nodes ----
 
-# config NAME <LINES: a config for one node without a network; later lines win.
+# config NAME <LINES: a config for one node without a network; later lines win. $TEST_LINES are added to each,
+# so that tests can also be run with a secret or with TLS between nodes.
 config() {
 	{
 		cat <<-'END'
@@ -123,6 +124,7 @@ config() {
 			lua_path = "./lualib/?.lua;./lualib/?/init.lua"
 		END
 		cat
+		[ -z "${TEST_LINES:-}" ] || printf '%s\n' "$TEST_LINES"
 	} >"$TEST_TMP/$1"
 }
 

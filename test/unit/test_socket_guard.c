@@ -67,8 +67,7 @@ static void
 expect_fill(struct fixture *f, int id, size_t size, char fill) {
 	size_t got = 0;
 	while (got < size) {
-		struct recorded *item =
-			expect_event(f, SOCKET_EVENT_DATA, id, __FILE__, __LINE__);
+		struct recorded *item = expect_event(f, SOCKET_EVENT_DATA, id, __FILE__, __LINE__);
 		for (size_t i = 0; i < item->event.size; i++)
 			assert_int_equal(item->event.data[i], fill);
 		got += item->event.size;
@@ -87,8 +86,7 @@ peer_accept(struct fixture *f, int listener) {
 
 static void
 expect_report(struct fixture *f, int listener, const char *text) {
-	struct recorded *item =
-		expect_event(f, SOCKET_EVENT_REPORT, listener, __FILE__, __LINE__);
+	struct recorded *item = expect_event(f, SOCKET_EVENT_REPORT, listener, __FILE__, __LINE__);
 	if (strstr(item->event.data, text) == NULL)
 		print_message("# found '%s'\n", item->event.data);
 	assert_non_null(strstr(item->event.data, text));
@@ -151,8 +149,8 @@ what_is_sent_while_dialling_arrives_in_order(void **state) {
 	for (int kind = 0; kind < 2; kind++) {
 		struct guard_policy *policy = policy_number(kind);
 		int port, listener = listen_with(f, policy, "127.0.0.1", &port);
-		int dialled = socket_server_connect_with(
-			f->server, f->owner, "127.0.0.1", port, policy);
+		int dialled =
+			socket_server_connect_with(f->server, f->owner, "127.0.0.1", port, policy);
 		assert_int_equal(send_text(f, dialled, "one "), 0);
 		assert_int_equal(send_text(f, dialled, "two "), 0);
 		POLL_UNTIL(f, policy->counters.dialled == 1);
@@ -161,8 +159,8 @@ what_is_sent_while_dialling_arrives_in_order(void **state) {
 		socket_server_start(f->server, f->owner, accepted);
 		char got[32] = "";
 		while (strlen(got) < 13) {
-			struct recorded *item = expect_event(
-				f, SOCKET_EVENT_DATA, accepted, __FILE__, __LINE__);
+			struct recorded *item =
+				expect_event(f, SOCKET_EVENT_DATA, accepted, __FILE__, __LINE__);
 			strncat(got, item->event.data, sizeof(got) - strlen(got) - 1);
 			recorded_free(item);
 		}
@@ -191,8 +189,8 @@ what_was_queued_before_a_close_still_arrives(void **state) {
 		/* And when the close comes before the connection is there. */
 		policy = policy_number(kind);
 		int port, listener = listen_with(f, policy, "127.0.0.1", &port);
-		dialled = socket_server_connect_with(
-			f->server, f->owner, "127.0.0.1", port, policy);
+		dialled =
+			socket_server_connect_with(f->server, f->owner, "127.0.0.1", port, policy);
 		assert_int_equal(send_text(f, dialled, "farewell"), 0);
 		socket_server_close(f->server, dialled);
 		accepted = EXPECT(f, ACCEPT, listener, NULL);
@@ -228,8 +226,8 @@ batches_and_pieces_pass_a_guard_in_order(void **state) {
 		strncat(expected, "last piece", sizeof(expected) - strlen(expected) - 1);
 		assert_int_equal(socket_server_write(f->server, dialled, pieces, 2), 10);
 		while (strlen(got) < strlen(expected)) {
-			struct recorded *item = expect_event(
-				f, SOCKET_EVENT_DATA, accepted, __FILE__, __LINE__);
+			struct recorded *item =
+				expect_event(f, SOCKET_EVENT_DATA, accepted, __FILE__, __LINE__);
 			strncat(got, item->event.data, sizeof(got) - strlen(got) - 1);
 			recorded_free(item);
 		}
@@ -284,8 +282,7 @@ a_plain_dialler_and_a_plain_listener_are_told(void **state) {
 		close(peer);
 
 		int plain = peer_listen(&port);
-		int id = socket_server_connect_with(
-			f->server, f->owner, "127.0.0.1", port, policy);
+		int id = socket_server_connect_with(f->server, f->owner, "127.0.0.1", port, policy);
 		peer = peer_accept(f, plain);
 		poll_once(f, 10);
 		peer_write(peer, "hello, who is there?");
@@ -328,8 +325,7 @@ silent_and_slow_strangers_are_ended_by_the_deadline(void **state) {
 	assert_non_null(strstr(item->event.data, "in time"));
 	recorded_free(item);
 	int plain = peer_listen(&plain_port);
-	int id = socket_server_connect_with(
-		f->server, f->owner, "127.0.0.1", plain_port, policy);
+	int id = socket_server_connect_with(f->server, f->owner, "127.0.0.1", plain_port, policy);
 	expect_error(f, id, "the other side did not authenticate in time");
 	close(silent);
 	close(slow);
@@ -361,8 +357,7 @@ an_address_that_fails_too_often_is_turned_away_unread(void **state) {
 	struct guard_policy *good = secret_policy(SECRET), *bad = secret_policy(OTHER);
 	int port, listener = listen_with(f, good, "127.0.0.1", &port);
 	for (int i = 0; i < GUARD_LIMIT_FAILURES; i++) {
-		int id = socket_server_connect_with(
-			f->server, f->owner, "127.0.0.1", port, bad);
+		int id = socket_server_connect_with(f->server, f->owner, "127.0.0.1", port, bad);
 		expect_error(f, id, "another secret");
 	}
 	/* Written before it is read: the refusal is there whatever the timing. */
@@ -397,8 +392,8 @@ an_address_with_a_good_node_is_never_turned_away(void **state) {
 	int id = socket_server_connect_with(f->server, f->owner, "127.0.0.1", port, good);
 	EXPECT(f, CONNECT, id, NULL);
 	for (int i = 0; i < GUARD_LIMIT_FAILURES * 3; i++) {
-		int stranger = socket_server_connect_with(
-			f->server, f->owner, "127.0.0.1", port, bad);
+		int stranger =
+			socket_server_connect_with(f->server, f->owner, "127.0.0.1", port, bad);
 		expect_error(f, stranger, "another secret");
 	}
 	id = socket_server_connect_with(f->server, f->owner, "127.0.0.1", port, good);
@@ -476,8 +471,7 @@ a_flood_pushes_out_its_own_connections_only(void **state) {
 static void
 an_allowed_peer_is_let_in_and_its_first_bytes_are_kept(void **state) {
 	struct fixture *f = *state;
-	struct guard_config config = {
-		.secret = SECRET, .allow = "127.0.0.1", .timeout_ms = 100};
+	struct guard_config config = {.secret = SECRET, .allow = "127.0.0.1", .timeout_ms = 100};
 	struct guard_policy *policy = make_policy(&config);
 	int port, listener = listen_with(f, policy, "127.0.0.1", &port);
 	int peer = peer_dial(port);
@@ -570,13 +564,11 @@ a_local_only_listener_refuses_what_others_reach(void **state) {
 	struct fixture *f = *state;
 	struct socket_listen_options options = {.local_only = true};
 	struct skynet_error error = {0};
-	assert_int_equal(socket_server_listen_with(
-				 f->server, f->owner, "0.0.0.0", 0, &options, &error),
-		-1);
+	assert_int_equal(
+		socket_server_listen_with(f->server, f->owner, "0.0.0.0", 0, &options, &error), -1);
 	assert_int_equal(error.code, SKYNET_EPERMISSION);
 	assert_non_null(strstr(error.text, "0.0.0.0"));
-	int id = socket_server_listen_with(
-		f->server, f->owner, "127.0.0.1", 0, &options, &error);
+	int id = socket_server_listen_with(f->server, f->owner, "127.0.0.1", 0, &options, &error);
 	assert_true(id > 0);
 	assert_false(socket_server_is_exposed(f->server, id));
 	id = socket_server_listen(f->server, f->owner, "0.0.0.0", 0, 1, NULL);

@@ -5,6 +5,7 @@
 
 #include "data/message.h"
 #include "kernel/current.h"
+#include "kernel/log.h"
 #include "kernel/node.h"
 #include "kernel/router.h"
 #include "kernel/runtime.h"
@@ -67,6 +68,16 @@ void
 skynet_error(struct skynet_context *context, const char *format, ...) {
 	va_list arguments;
 	assert_ptr_equal(context, CONTEXT);
+	va_start(arguments, format);
+	vsnprintf(kernel->log, sizeof(kernel->log), format, arguments);
+	va_end(arguments);
+}
+
+void
+log_line(struct skynet_node *node, uint32_t source, const char *format, ...) {
+	va_list arguments;
+	assert_ptr_equal(node, &kernel->node);
+	assert_int_equal(source, HANDLE);
 	va_start(arguments, format);
 	vsnprintf(kernel->log, sizeof(kernel->log), format, arguments);
 	va_end(arguments);
@@ -335,11 +346,45 @@ info_lists_the_sockets_of_the_node(void **state) {
 	assert_null(skynet_socket_info());
 }
 
+static void
+a_report_is_logged_and_no_message(void **state) {
+	(void)state;
+	struct socket_event event = {
+		.type = SOCKET_EVENT_REPORT,
+		.id = 1,
+		.owner = {.node = &kernel->node, .handle = HANDLE},
+		.data = (char[]){"a stranger"},
+		.size = 10,
+	};
+	socket_service_deliver(NULL, &event);
+	assert_string_equal(kernel->log, "a stranger");
+	assert_int_equal(kernel->count, 0);
+}
+
+static void
+a_node_that_requires_authentication_does_not_listen_without(void **state) {
+	(void)state;
+	char reason[256] = "";
+	kernel->node.require_auth = true;
+	assert_int_equal(
+		skynet_socket_listen_guarded(CONTEXT, "0.0.0.0", 0, 1, reason, sizeof(reason)), -1);
+	assert_non_null(strstr(reason, "require_auth is set without"));
+	assert_true(skynet_socket_listen_guarded(
+			    CONTEXT, "127.0.0.1", 0, 1, reason, sizeof(reason)) > 0);
+	assert_string_equal(kernel->log, "");
+	kernel->node.require_auth = false;
+	assert_true(
+		skynet_socket_listen_guarded(CONTEXT, "0.0.0.0", 0, 1, reason, sizeof(reason)) > 0);
+	assert_non_null(strstr(kernel->log, "without authentication"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_kernel, teardown_kernel)
 
 int
 main(void) {
 	const struct CMUnitTest tests[] = {
+		CASE(a_report_is_logged_and_no_message),
+		CASE(a_node_that_requires_authentication_does_not_listen_without),
 		CASE(events_are_messages_with_text_or_a_buffer),
 		CASE(datagrams_carry_their_address),
 		CASE(frames_of_a_worker_are_held_back_until_its_turn_ends),

@@ -322,6 +322,10 @@ define("cluster", "Connections to the nodes of the cluster", function()
 	return links
 end)
 
+define("guard", "How other nodes authenticate here, and how often they did", function()
+	return require("skynet.socketdriver").guards()
+end)
+
 define("cmem", "C memory of each service", function()
 	local memory = require "skynet.memory"
 	local list = {}
