@@ -204,8 +204,8 @@ function question.closed(_, _, id)
 	end
 end
 
----A connection is from this sender: what is left of an earlier one ends first, so that nothing of it
----comes behind what is new.
+---A connection is from this sender: what is left of an earlier one ends first, so that nothing of
+---it comes behind what is new.
 function question.identity(source, session, text)
 	local identity, id = text:match "^(%x+) (%d+)$"
 	id = math.tointeger(tonumber(id))

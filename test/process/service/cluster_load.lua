@@ -1,5 +1,5 @@
----Calls and sends to node "server" without a break, large and small, and counts what comes of it. Says
----when calls begin to fail and when they are answered again. At the end of the node it waits
+---Calls and sends to node "server" without a break, large and small, and counts what comes of it.
+---Says when calls begin to fail and when they are answered again. At the end of the node it waits
 ---for what is under way and says what is missing.
 local skynet = require "skynet"
 local cluster = require "skynet.cluster"
