@@ -209,12 +209,14 @@ end
 function question.identity(source, session, text)
 	local identity, id = text:match "^(%x+) (%d+)$"
 	id = math.tointeger(tonumber(id))
-	local old = connections[followed[identity] or 0]
+	local old_id = followed[identity]
+	local old = connections[old_id or 0]
 	followed[identity] = id
 	if connections[id] then
 		connections[id].identity = identity
 	end
 	if old then
+		socket.close_fd(old_id)
 		pcall(skynet.call, old.agent, "system", "replaced")
 	end
 	core.send(source, skynet.PTYPE_RESPONSE, session, "")

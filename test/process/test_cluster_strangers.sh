@@ -54,7 +54,8 @@ leave halfclosed
 stranger deaf
 is "who_reads_nothing_is_not_listened_to" "$word" full
 check "others_are_served_meanwhile" serves
-check "what_waits_for_it_is_bounded" test "$(resident)" -le $((memory + 65536))
+# A sanitizer keeps what was freed.
+[ -n "${SKYNET_SANITIZE:-}" ] || check "what_waits_for_it_is_bounded" test "$(resident)" -le $((memory + 65536))
 leave deaf
 
 stranger garbage
