@@ -93,6 +93,21 @@ rouse_monitor(struct scheduler *scheduler) {
 		monitor_rouse(scheduler->runtime);
 }
 
+/* How long a service waits that was put into the queue of this worker: for turns that cost `ahead`,
+ * and for the end of the turn that goes on, as far as its turns lately tell. Most send when they
+ * are nearly done. */
+static uint64_t
+expected_wait(struct scheduler *scheduler, const struct skynet_context *running, uint64_t ahead) {
+	if (running == NULL || ahead > HANDOVER_NS)
+		return ahead;
+	uint64_t cost = running->turn_cost;
+	uint64_t start = atomic_load_explicit(&running->turn_start_ns, memory_order_relaxed);
+	uint64_t elapsed = clock_monotonic_ns(scheduler->runtime->clock) - start;
+	if (elapsed < cost)
+		return ahead + cost - elapsed;
+	return elapsed < cost * 4 ? ahead : ahead + cost;
+}
+
 void
 scheduler_push(struct scheduler *scheduler, struct skynet_context *context) {
 	struct worker *worker = current.worker;
@@ -109,10 +124,13 @@ scheduler_push(struct scheduler *scheduler, struct skynet_context *context) {
 		scheduler_wake(scheduler);
 		return;
 	}
-	bool behind_long = current.context != NULL && current.context != context &&
-			   current.context->turn_cost > LONG_TURN_NS;
+	/* The running service, unless it ends its turn and gives itself away. */
+	const struct skynet_context *running = current.context != context ? current.context : NULL;
 	uint64_t count = run_queue_push(&worker->queue, context);
-	if (count * cost > HANDOVER_NS || behind_long)
+	bool behind_long = running != NULL && running->turn_cost > LONG_TURN_NS;
+	if (behind_long ||
+		(count * cost > HANDOVER_NS &&
+			expected_wait(scheduler, running, (count - 1) * cost) > HANDOVER_NS))
 		scheduler_wake(scheduler);
 	rouse_monitor(scheduler);
 }
