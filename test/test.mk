@@ -50,7 +50,7 @@ $(foreach t,$(wildcard test/fuzz/fuzz_*.c),$(eval $(call unit_rule,$(t),\
 	$$(OBJ)/test/fuzz/replay_main.o $$(TEST_LIBS))))
 endif
 
-.PHONY: test check check-build check-unit check-fuzz check-lua check-process lint format fuzz bench
+.PHONY: test check check-build check-unit check-fuzz check-lua check-gc check-process lint format fuzz bench
 test: check
 check: all $(UNIT_TESTS) $(REPLAYS)
 	$(PROVE) $(or $(strip $(UNIT_TESTS) $(REPLAYS) $(LUA_TESTS) $(PROCESS_TESTS)),\
@@ -62,6 +62,8 @@ check-fuzz: $(REPLAYS)
 	$(if $(REPLAYS),$(PROVE) $(REPLAYS))
 check-lua: all
 	$(if $(LUA_TESTS),$(PROVE) $(LUA_TESTS))
+check-gc: all
+	$(if $(LUA_TESTS),TEST_GC=1 $(PROVE) $(LUA_TESTS))
 check-process: all
 	$(if $(PROCESS_TESTS),$(PROVE) $(PROCESS_TESTS))
 
@@ -91,6 +93,7 @@ bench: all
 	bench/run .
 #: test             all tests; same as check     check-unit check-fuzz check-lua check-process: parts
 #:                  T=test_lua picks by beginning of the name (fuzz_seri too), JOBS=1 runs one at a time
+#: check-gc         check-lua with collectors that never rest
 #: lint             layers, globals, headers, style, Lua, shell scripts
 #: format           clang-format on all C        bench      measure this build, see bench/README.md
 #: fuzz             CODEC=seri FUZZ_TIME=60, with clang
