@@ -93,9 +93,10 @@ task_starting(lua_State *L) {
 	return 1;
 }
 
-/// task_kill(thread) -> true when it was a task that could be ended
+/// task_kill(thread) -> true when it was a task that could be ended, whether the service ends with it
 static int
 kill_task(lua_State *L) {
+	static const char reason[] = "the task that starts the service was killed";
 	struct lua_service *service = service_of(L);
 	luaL_checktype(L, 1, LUA_TTHREAD);
 	lua_State *co = lua_tothread(L, 1);
@@ -104,9 +105,16 @@ kill_task(lua_State *L) {
 		task->state == TASK_RUNNING || task->state == TASK_CLOSING ||
 		task->state == TASK_LEAVING)
 		return 0;
+	bool is_start = service->starting == task && !service->exiting;
 	task_kill(service, task);
+	/* Whoever waits for the service would wait for ever. */
+	if (is_start) {
+		skynet_error(service->context, "init service failed: %s", reason);
+		service->start_failed(service, reason, sizeof reason - 1);
+	}
 	lua_pushboolean(L, 1);
-	return 1;
+	lua_pushboolean(L, is_start);
+	return 2;
 }
 
 const luaL_Reg inspect_functions[] = {

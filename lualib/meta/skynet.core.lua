@@ -146,6 +146,7 @@ function core.task_starting() end
 
 ---@param thread thread
 ---@return true? nothing when it is no task that can be ended
+---@return boolean ends it was to start the service, which has ended: the running task has to leave
 function core.task_kill(thread) end
 
 return core

@@ -99,16 +99,26 @@ function M.uniqtask()
 	return ret
 end
 
+---@param thread thread
+---@return thread? thread
+local function kill(thread)
+	local killed, ends = core.task_kill(thread)
+	if ends then
+		require("skynet").exit()
+	end
+	return killed and thread or nil
+end
+
 ---Ends a task that is suspended or has not begun: its to-be-closed variables run, and its
----request gets an error.
+---request gets an error. With the task that starts the service the service ends.
 ---@param thread thread|string the coroutine, or a pattern that its text matches
 ---@return thread? thread nothing when there is no such task
 function M.killthread(thread)
 	if type(thread) == "thread" then
-		return core.task_kill(thread) and thread or nil
+		return kill(thread)
 	end
 	for _, task in ipairs(core.task_list()) do
-		if tostring(task.thread):find(thread) and core.task_kill(task.thread) then
+		if tostring(task.thread):find(thread) and kill(task.thread) then
 			return task.thread
 		end
 	end

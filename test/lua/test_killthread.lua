@@ -84,6 +84,24 @@ local function test_request()
 	tap.ok(not subject.logged "Unknown session", "silently")
 end
 
+local function test_start()
+	local list = skynet.call(".launcher", "lua", "LIST")
+	for _, how in ipairs { "other", "waiting", "pattern" } do
+		local ok, err = pcall(skynet.newservice, "killed_start", how)
+		tap.ok(not ok, "a service whose start is killed does not start: " .. how)
+		tap.like(err, "the task that starts the service was killed", "its caller is told why")
+	end
+	tap.eventually(function()
+		for address, line in pairs(skynet.call(".launcher", "lua", "LIST")) do
+			if list[address] ~= line then
+				return false
+			end
+		end
+		return true
+	end, "nothing is left of it")
+	tap.ok(not subject.logged "the killer goes on", "nor of the task that killed it")
+end
+
 local function test_queue()
 	local lock = queue()
 	local order = {}
@@ -149,6 +167,7 @@ skynet.start(function()
 		local ok, err = xpcall(function()
 			test_kill()
 			test_request()
+			test_start()
 			test_queue()
 			test_task()
 		end, debug.traceback)
