@@ -93,7 +93,8 @@ task_starting(lua_State *L) {
 	return 1;
 }
 
-/// task_kill(thread) -> true when it was a task that could be ended, whether the service ends with it
+/// task_kill(thread) -> true when it was a task that could be ended, whether the service ends with
+/// it
 static int
 kill_task(lua_State *L) {
 	static const char reason[] = "the task that starts the service was killed";

@@ -370,6 +370,8 @@ static int
 set_setting(lua_State *L) {
 	const char *key = luaL_checkstring(L, 1);
 	const char *value = luaL_checkstring(L, 2);
+	luaL_argcheck(L, key[0] != '\0' && strpbrk(key, " \t\r\n") == NULL, 1,
+		"a key is one word, without spaces");
 	if (!skynet_setting_set(service_of(L)->context, key, value))
 		return luaL_error(L, "Can't setenv exist key : %s", key);
 	return 0;

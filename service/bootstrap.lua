@@ -5,6 +5,9 @@ local skynet = require "skynet"
 require "skynet.manager"
 
 local EXIT_BOOT_FAILED <const> = 1
+local LUA_MODULE <const> = "snlua"
+---How long the script of a log service may take to start, in centiseconds.
+local LOG_PATIENCE_CS <const> = 1000
 
 ---Stop the boot with a reason for the operator.
 ---@param reason string
@@ -25,6 +28,18 @@ local function must_start(name)
 		give_up(("service '%s' left during its start"):format(name))
 	end
 	return address
+end
+
+---The kernel starts the log service, but does not see how the script of one in Lua fares.
+---@async
+local function check_log_service()
+	if skynet.getenv "logservice" ~= LUA_MODULE then
+		return
+	end
+	if not pcall(skynet.call_timeout, LOG_PATIENCE_CS, ".logger", "debug", "PING") then
+		give_up(("log service '%s' failed to start; it cannot log why (start another way to see)"):format(
+			tostring(skynet.getenv "logger")))
+	end
 end
 
 local function start_launcher()
@@ -82,6 +97,7 @@ end
 
 ---@async
 local function boot()
+	check_log_service()
 	start_launcher()
 	if join_network() then
 		skynet.name("DATACENTER", must_start "datacenterd")

@@ -12,6 +12,24 @@ local PROTOCOL <const> = "queue"
 ---Requests that have arrived and whose handler has not begun.
 local waiting = 0
 
+---A request that waits; also when its task is killed meanwhile it is counted once.
+local ticket_methods = {}
+local ticket_meta = { __index = ticket_methods }
+
+function ticket_methods:leave()
+	if self.waits then
+		self.waits = false
+		waiting = waiting - 1
+	end
+end
+
+ticket_meta.__close = ticket_methods.leave
+
+local function new_ticket()
+	waiting = waiting + 1
+	return setmetatable({ waits = true }, ticket_meta)
+end
+
 local protocol = {
 	name = PROTOCOL,
 	id = skynet.PTYPE_QUEUE,
@@ -31,17 +49,17 @@ function mqueue.register(func)
 	end
 	local one_at_a_time = queue()
 
-	local function begin(...)
-		waiting = waiting - 1
+	local function begin(ticket, ...)
+		ticket:leave()
 		return func(...)
 	end
 
 	local function handle(session, ...)
-		waiting = waiting + 1
+		local ticket <close> = new_ticket()
 		if session == 0 then
-			one_at_a_time(begin, ...)
+			one_at_a_time(begin, ticket, ...)
 		else
-			skynet.ret(skynet.pack(pcall(one_at_a_time, begin, ...)))
+			skynet.ret(skynet.pack(pcall(one_at_a_time, begin, ticket, ...)))
 		end
 	end
 

@@ -14,6 +14,10 @@
 #include "kernel/service.h"
 #include "kernel/timeout.h"
 
+#ifndef SKYNET_VERSION
+#define SKYNET_VERSION "development"
+#endif
+
 typedef const char *(*command_fn)(struct skynet_context *context, const char *param);
 
 static const char *
@@ -156,6 +160,14 @@ command_starttime(struct skynet_context *context, const char *param) {
 	return answer_integer(context, skynet_context_starttime(context));
 }
 
+/* Beyond the reference. */
+static const char *
+command_version(struct skynet_context *context, const char *param) {
+	(void)context;
+	(void)param;
+	return SKYNET_VERSION;
+}
+
 /* Beyond the reference: "<exit code> <reason>". */
 static const char *
 command_abort(struct skynet_context *context, const char *param) {
@@ -269,6 +281,7 @@ static const struct {
 	{"GETENV", command_getenv, true},
 	{"SETENV", command_setenv, true},
 	{"STARTTIME", command_starttime, false},
+	{"VERSION", command_version, false},
 	{"ABORT", command_abort, false},
 	{"STOP", command_stop, false},
 	{"MONITOR", command_monitor, false},

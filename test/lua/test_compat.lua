@@ -1,5 +1,6 @@
 ---Module names of versions before 1.1, and the deprecated request queue.
 local skynet = require "skynet"
+local subject = require "subject"
 local tap = require "tap"
 
 local ALIASES <const> = {
@@ -57,6 +58,26 @@ local function queue_of_requests()
 	mqueue.send(server, "note", 7)
 	tap.is(mqueue.call(server, "size"), 0, "counts nobody when all are handled")
 	tap.is(mqueue.call(server, "notes"), "1 2 3 4 5 6 7", "goes on after an error")
+	for _ = 1, 3 do
+		skynet.fork(pcall, mqueue.call, server, "note", 8)
+	end
+	local left
+	skynet.fork(function()
+		left = mqueue.call(server, "kill_waiting", 3)
+	end)
+	tap.eventually(function()
+		mqueue.send(server, "note", 9)
+		return left
+	end, "requests wait for their turn")
+	tap.is(left, 0, "requests that are killed while they wait are not counted")
+	tap.is(select("#", mqueue.call(server, "nothing")), 0, "a function may give nothing")
+	tap.raises(function()
+		mqueue.call(server, "fail", { "a table" })
+	end, "table: ", "an error that is no text is raised as text")
+	tap.raises(function()
+		mqueue.call(":00ffffff", "add")
+	end, nil, "calling nobody is an error")
+	tap.ok(not subject.logged "forgot response", "no answer is missed")
 	mqueue.register(function() end)
 	tap.raises(function()
 		mqueue.register(function() end)

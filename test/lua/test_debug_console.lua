@@ -169,6 +169,7 @@ local function node()
 	succeeds("jmem", "", "jmem answers")
 	succeeds("profactive", "^heap profilling is %a+$", "profactive says whether it is on")
 	succeeds("node", "services\t%d+", "node counts services")
+	succeeds("node", "version\t%d+%.%d+%.%d+", "node shows the version")
 	succeeds("node", "uptime\t%d", "node shows the uptime")
 end
 

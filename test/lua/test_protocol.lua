@@ -188,6 +188,17 @@ local function test_commands()
 	tap.is(skynet.getenv "nonesuch", nil, "an unknown setting is nil")
 	skynet.setenv("test_key", 42)
 	tap.is(skynet.getenv "test_key", "42", "a setting can be added")
+	for _, key in ipairs { "", "two words", "line\n", "tab\t" } do
+		tap.raises(function() skynet.setenv(key, 1) end,
+			"bad argument #1 to 'setenv' .a key is one word", "setenv wants one word as key")
+	end
+	tap.raises(function() skynet.setenv("other_key") end,
+		"bad argument #2 to 'setenv' .string expected, got n", "setenv wants a value")
+	tap.raises(function() skynet.setenv("other_key", true) end,
+		"bad argument #2 to 'setenv' .string expected, got boolean", "that is a string or a number")
+	tap.raises(function() skynet.setenv({}, "x") end,
+		"bad argument #1 to 'setenv' .string expected, got table", "setenv wants a string as key")
+	tap.is(skynet.getenv "other_key", nil, "a key that was refused is not there")
 	tap.raises(function() skynet.setenv("test_key", 1) end, "Can't setenv exist key : test_key",
 		"but not changed")
 	tap.is(skynet.stat "nonesuch", 0, "an unknown counter is 0")

@@ -35,6 +35,14 @@ END
 fails "missing_log_service" ": Can't launch no_such_log service*" <<-'END'
 	logservice = "no_such_log"
 END
+fails "log_service_in_Lua_that_is_missing" ": *log service 'no_such_script' failed to start; *" <<-'END'
+	logservice = "snlua"
+	logger = "no_such_script"
+END
+fails "log_service_in_Lua_that_fails" ": *log service 'fails_to_start' failed to start; *" <<-'END'
+	logservice = "snlua"
+	logger = "fails_to_start"
+END
 fails "log_file_that_cannot_be_opened" ": *cannot open log file '/nonexistent/log': No such *" <<-'END'
 	logger = "/nonexistent/log"
 END

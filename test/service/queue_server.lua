@@ -9,6 +9,8 @@ function command.add(a, b)
 	return a + b, "added"
 end
 
+function command.nothing() end
+
 function command.fail(text)
 	error(text)
 end
@@ -20,6 +22,21 @@ end
 
 function command.notes()
 	return table.concat(notes, " ")
+end
+
+---Kills those that wait behind it, as soon as there are `count`. Answers how many wait then.
+function command.kill_waiting(count)
+	while mqueue.size() < count do
+		skynet.sleep(1)
+	end
+	local tasks = {}
+	skynet.task(tasks)
+	for key, trace in pairs(tasks) do
+		if trace:find "wait_for_turn" then
+			skynet.killthread(key:match "0x%x+")
+		end
+	end
+	return mqueue.size()
 end
 
 function command.size()

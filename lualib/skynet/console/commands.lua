@@ -371,7 +371,7 @@ define("node", "Version, uptime, services and memory of this node", function()
 		memory = output.size(memory.total()),
 		services = count,
 		uptime = output.age(skynet.now()),
-		version = skynet.getenv "version" or _VERSION,
+		version = core.command "VERSION",
 		workers = skynet.getenv "thread",
 	}
 end)
