@@ -162,6 +162,7 @@ void
 node_destroy(struct skynet_node *node) {
 	struct skynet_context *harbor =
 		atomic_load_explicit(&node->harbor_service, memory_order_relaxed);
+	runtime_leave_network(node);
 	if (harbor != NULL)
 		service_drop(harbor);
 	socket_server_close_node(node->runtime->sockets, node);

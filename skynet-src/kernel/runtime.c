@@ -219,6 +219,15 @@ runtime_send_to_sibling(struct skynet_node *from, uint32_t destination,
 }
 
 void
+runtime_leave_network(struct skynet_node *node) {
+	struct skynet_node *self = node;
+	if (node->network != NULL)
+		/* Nothing hangs on it: only threads that know of the end still send. */
+		atomic_compare_exchange_strong_explicit(&node->network->nodes[node->harbor], &self,
+			NULL, memory_order_relaxed, memory_order_relaxed);
+}
+
+void
 runtime_node_ended(struct skynet_node *node) {
 	struct skynet_runtime *runtime = node->runtime;
 	pthread_mutex_lock(&runtime->lock);

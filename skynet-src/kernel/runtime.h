@@ -81,6 +81,9 @@ bool runtime_send_to_sibling(struct skynet_node *from, uint32_t destination,
 int runtime_add_node(struct skynet_runtime *runtime, struct skynet_node *node, const char *master,
 	struct skynet_error *error);
 
+/// Takes a node that is about to be destroyed away from those that send to it in this process.
+void runtime_leave_network(struct skynet_node *node);
+
 /// Called once by a node whose last service is gone. Any thread.
 void runtime_node_ended(struct skynet_node *node);
 

@@ -48,7 +48,8 @@ nodes=
 while [ $id -le "$count" ]; do
 	# so many ports could not be picked without meeting those of connections
 	eval "port_$id=0"
-	node $id "address = \"unix:$TEST_TMP/h$id\""
+	node $id "address = \"unix:$TEST_TMP/h$id\"
+harbor_heartbeat = 60" # a busy machine is no reason to give each other up
 	[ $id -eq 1 ] || nodes="$nodes $TEST_TMP/n$id"
 	id=$((id + 1))
 done

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "skynet.h"
+#include "skynet_harbor.h"
 #include "skynet_node.h"
 #include "skynet_server.h"
 #include "skynet_timer.h"
@@ -486,6 +487,30 @@ two_nodes_of_one_network_reach_each_other_without_a_socket(void **state) {
 	assert_int_equal(a->records[0].session, 6);
 }
 
+/* What its harbor service has not sent comes back to a sender that is not there any more. */
+static void
+a_node_ends_after_another_one_whose_messages_it_was_to_carry(void **state) {
+	(void)state;
+	struct skynet_error error;
+	struct skynet_setting master = {.key = "master", .value = "127.0.0.1:1"};
+	struct skynet_config config = config_for("recorder");
+	config.settings = &master;
+	config.setting_count = 1;
+	struct recorder *nodes[2];
+	for (int i = 0; i < 2; i++) {
+		nodes[i] = &fixture->recorders[fixture->recorder_count];
+		config.harbor = 2 + i;
+		assert_non_null(skynet_node_create(fixture->runtime, &config, &error));
+		skynet_harbor_start(nodes[i]->context);
+	}
+	for (int i = 0; i < 2; i++) {
+		int session = i + 1;
+		assert_int_equal(skynet_send(nodes[i]->context, handle_of(nodes[1 - i]), 0x09000001,
+					 PTYPE_TEXT, session, (void *)(uintptr_t) "x", 1),
+			session);
+	}
+}
+
 static void
 a_node_whose_bootstrap_is_missing_is_not_created(void **state) {
 	(void)state;
@@ -532,6 +557,7 @@ main(void) {
 		TEST(an_orderly_stop_that_takes_too_long_names_the_service),
 		TEST(bounded_mailboxes_reject_and_tell),
 		TEST(two_nodes_of_one_network_reach_each_other_without_a_socket),
+		TEST(a_node_ends_after_another_one_whose_messages_it_was_to_carry),
 		TEST(a_node_whose_bootstrap_is_missing_is_not_created),
 		TEST(time_is_that_of_the_runtimes_clock),
 	};
