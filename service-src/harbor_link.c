@@ -258,6 +258,15 @@ harbor_link_receive(struct harbor_link *link, const char *bytes, size_t size) {
 
 /* ---- life ---- */
 
+static void
+forget_name(void *ud, struct name_entry *entry) {
+	const struct harbor_link *link = ud;
+	if (entry->handle >> HARBOR_SHIFT == (uint32_t)link->id) {
+		entry->handle = 0;
+		entry->asked = false;
+	}
+}
+
 void
 harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
 	struct harbor *harbor = link->harbor;
@@ -266,6 +275,10 @@ harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
 		skynet_socket_close(harbor->context, fd);
 		return;
 	}
+	/* Another process may have the id now, and its handles other services: the slave is asked
+	 * for each name again. */
+	if (link->state == LINK_DOWN)
+		name_table_each(&harbor->names, forget_name, link);
 	link->fd = fd;
 	link->state = LINK_TAKING;
 	link->dialed = dialed;
