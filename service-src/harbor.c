@@ -87,19 +87,18 @@ struct expiry {
 	struct harbor *harbor;
 	uint64_t now_ns;
 	bool waiting; /* something may expire later */
+	bool idle;    /* there is a name that nobody waits for any more */
 };
 
 static void
 expire_name(void *ud, struct name_entry *entry) {
 	struct expiry *expiry = ud;
-	if (entry->queue.count == 0)
-		return;
 	harbor_expire(expiry->harbor, &entry->queue, expiry->now_ns,
 		"remote: nobody has registered that name");
 	if (entry->queue.count > 0)
 		expiry->waiting = true;
-	else
-		entry->asked = false;
+	else if (entry->handle == 0)
+		expiry->idle = true;
 }
 
 /* Whether a request need not be remembered any more. */
@@ -122,7 +121,7 @@ is_over(void *ud, uint32_t caller, int session, uint32_t callee, uint32_t abando
 
 static void
 on_tick(struct harbor *harbor) {
-	struct expiry expiry = {harbor, skynet_clock_ns(harbor->context), false};
+	struct expiry expiry = {harbor, skynet_clock_ns(harbor->context), false, false};
 	uint64_t tick_ns = (uint64_t)harbor->tick_ms * NANO_PER_MILLI;
 	bool slept = expiry.now_ns - harbor->tick_start_ns > 2 * tick_ns;
 	harbor->ticking = false;
@@ -136,6 +135,8 @@ on_tick(struct harbor *harbor) {
 			expiry.waiting = expiry.waiting || link->state != LINK_DOWN;
 	}
 	name_table_each(&harbor->names, expire_name, &expiry);
+	if (expiry.idle)
+		name_table_prune(&harbor->names);
 	call_table_sweep(&harbor->calls, is_over, harbor);
 	if (expiry.waiting || harbor->calls.count > 0)
 		harbor_start_ticking(harbor);

@@ -124,6 +124,28 @@ name_table_each(const struct name_table *table, void (*visit)(void *ud, struct n
 }
 
 void
+name_table_prune(struct name_table *table) {
+	struct name_table kept = {0};
+	if (table->count == 0)
+		return;
+	for (size_t i = 0; i < table->capacity; i++) {
+		struct name_entry *entry = table->buckets[i];
+		if (entry == NULL)
+			continue;
+		if (entry->handle == 0 && entry->queue.count == 0) {
+			skynet_free(entry);
+			continue;
+		}
+		if (kept.count * 2 >= kept.capacity)
+			grow_table(&kept);
+		*place_of(&kept, entry->name) = entry;
+		kept.count++;
+	}
+	skynet_free(table->buckets);
+	*table = kept;
+}
+
+void
 name_table_fini(struct name_table *table) {
 	for (size_t i = 0; i < table->capacity; i++) {
 		if (table->buckets[i] == NULL)

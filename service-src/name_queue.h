@@ -66,6 +66,9 @@ struct name_entry *name_table_add(struct name_table *table, const char *name);
 void name_table_each(const struct name_table *table,
 	void (*visit)(void *ud, struct name_entry *entry), void *ud);
 
+/// Frees the entries that have neither a handle nor a message.
+void name_table_prune(struct name_table *table);
+
 /// Frees all entries, with their messages.
 void name_table_fini(struct name_table *table);
 

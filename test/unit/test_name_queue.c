@@ -114,6 +114,45 @@ frees_what_waits_for_a_name(void **state) {
 	assert_null(name_table_find(&table, name));
 }
 
+static void
+prunes_what_has_neither_a_handle_nor_a_message(void **state) {
+	(void)state;
+	struct name_table table = {0};
+	char name[NAME_SIZE] = {0};
+	name_table_prune(&table);
+	for (uint32_t i = 1; i <= 600; i++) {
+		snprintf(name, sizeof name, "NAME%u", (unsigned)i);
+		struct name_entry *entry = name_table_add(&table, name);
+		struct waiting_message message = message_of(i, 1);
+		if (i % 3 == 1)
+			entry->handle = i;
+		else if (i % 3 == 2)
+			assert_true(message_queue_push(&entry->queue, &message));
+		if (i % 3 != 2)
+			skynet_free(message.data);
+		memset(name, 0, sizeof name);
+	}
+	name_table_prune(&table);
+	assert_int_equal(table.count, 400);
+	for (uint32_t i = 1; i <= 600; i++) {
+		snprintf(name, sizeof name, "NAME%u", (unsigned)i);
+		struct name_entry *entry = name_table_find(&table, name);
+		assert_int_equal(entry != NULL, i % 3 != 0);
+		if (i % 3 == 2) {
+			struct waiting_message message;
+			assert_true(message_queue_pop(&entry->queue, &message));
+			skynet_free(message.data);
+		} else if (entry != NULL) {
+			entry->handle = 0;
+		}
+		memset(name, 0, sizeof name);
+	}
+	name_table_prune(&table);
+	assert_int_equal(table.count, 0);
+	assert_int_equal(table.capacity, 0);
+	name_table_fini(&table);
+}
+
 int
 main(void) {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +161,7 @@ main(void) {
 		cmocka_unit_test(is_bounded_in_bytes_but_takes_one_of_any_size),
 		cmocka_unit_test(finds_each_name_again),
 		cmocka_unit_test(frees_what_waits_for_a_name),
+		cmocka_unit_test(prunes_what_has_neither_a_handle_nor_a_message),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
