@@ -61,5 +61,11 @@ skynet.start(function()
 		skynet.error(("cluster_load: all ended: wrong %d, waiting %d, queued %d"):format(wrong,
 			link.calls, link.queued))
 	end)
+	-- A node that has not said what it is may be silent as long as it likes.
+	local link
+	repeat
+		skynet.sleep(1)
+		link = skynet.call(".clusterd", "lua", "links").server
+	until link and link.peer == "ours"
 	skynet.error "cluster_load: up"
 end)
