@@ -103,6 +103,16 @@ cluster_address_read(const char *bytes, size_t size, struct cluster_address *add
 	return start + length;
 }
 
+uint32_t
+cluster_target(const struct cluster_address *address) {
+	uint32_t form = 0, hash = 2166136261u ^ address->handle;
+	for (size_t i = 0; i < address->name_size; i++)
+		hash = (hash ^ (unsigned char)address->name[i]) * 16777619u;
+	if (address->name != NULL && address->name_size > 0)
+		form = address->name[0] == '@' ? 1 : address->name[0] == '.' ? 2 : 3;
+	return form << CLUSTER_TARGET_FORM | (hash ^ hash >> 30) >> 2;
+}
+
 /* ---- parsing ---- */
 
 static bool

@@ -16,6 +16,8 @@
 #define CLUSTER_REQUEST_MAX  (CLUSTER_PART_SIZE - 1) /* payload of a request in one frame */
 #define CLUSTER_RESPONSE_MAX CLUSTER_PART_SIZE       /* payload of a response in one frame */
 
+#define CLUSTER_TARGET_FORM 30 /* shift of the form of an address in a target */
+
 /* Between nodes that have found each other to know it. A peer is asked with a name query for
  * CLUSTER_PROBE_NAME under the session CLUSTER_PROBE: other nodes answer with an error. Behind the
  * name stand the window (bytes of parts that may be unconfirmed) and the identity of the sender, by
@@ -76,6 +78,16 @@ struct cluster_response {
 	const char *data;
 	size_t size;
 };
+
+/// What order goes by: the upper two bits tell a handle, "@name", ".name" and other names apart,
+/// the rest is a hash.
+uint32_t cluster_target(const struct cluster_address *address);
+
+/// True when two targets may be the same service: they are equal, or of different forms.
+static inline bool
+cluster_targets_meet(uint32_t a, uint32_t b) {
+	return a == b || a >> CLUSTER_TARGET_FORM != b >> CLUSTER_TARGET_FORM;
+}
 
 /// Reads the first value of a packed message as an address. Returns the bytes used, 0 when it is
 /// not an address.

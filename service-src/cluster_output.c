@@ -29,17 +29,22 @@ free_item(struct cluster_item *item) {
 	skynet_free(item);
 }
 
+/* The lane that `key` belongs to: its own, else one of the same sender whose address has another
+ * form and may mean the same receiver. */
 static struct cluster_lane *
 find_lane(const struct cluster_output *output, uint64_t key) {
-	struct cluster_lane *lane = output->lane;
+	struct cluster_lane *lane = output->lane, *found = NULL;
 	if (lane == NULL)
 		return NULL;
 	do {
 		if (lane->key == key)
 			return lane;
+		if (lane->key >> 32 == key >> 32 &&
+			cluster_targets_meet((uint32_t)lane->key, (uint32_t)key))
+			found = lane;
 		lane = lane->next;
 	} while (lane != output->lane);
-	return NULL;
+	return found;
 }
 
 bool

@@ -76,6 +76,12 @@ void cluster_output_fini(struct cluster_output *output);
 void cluster_output_write(struct cluster_output *output, const char *head, size_t head_size,
 	const char *data, size_t size);
 
+/// The key of a lane: sender in the upper half, cluster_target in the lower.
+static inline uint64_t
+cluster_lane_key(uint32_t sender, uint32_t target) {
+	return (uint64_t)sender << 32 | target;
+}
+
 /// Puts a payload of `size` bytes at `at` into the lane of `key`, with frames in front (borrowed).
 /// Takes `block`, in which the payload lies.
 void cluster_output_queue(struct cluster_output *output, uint64_t key, enum cluster_form form,

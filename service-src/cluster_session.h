@@ -19,7 +19,7 @@ struct cluster_session {
 	uint32_t peer;   /* who gets the answer */
 	uint32_t number; /* under which session */
 	int link;        /* socket id over which it went */
-	uint32_t target; /* hash of the address that was called */
+	uint32_t target; /* cluster_target of the address that was called */
 	uint32_t timer;  /* of its deadline, see cluster_deadline.h; 0: none */
 	void *extra;     /* of the owner of the table */
 };

@@ -72,8 +72,8 @@ answer_parts(struct clusteragent *agent, uint32_t session, char *data, size_t si
 	char head[CLUSTER_HEAD_MAX];
 	size_t head_size = cluster_head_response_begin(head, session, (uint32_t)size);
 	cluster_output_write(&agent->output, head, head_size, NULL, 0);
-	cluster_output_queue(&agent->output, session, CLUSTER_RESPONSE_PARTS, session, NULL, 0,
-		data, data, size);
+	cluster_output_queue(&agent->output, cluster_lane_key(session, 0), CLUSTER_RESPONSE_PARTS,
+		session, NULL, 0, data, data, size);
 }
 
 /* Returns true when it has taken `data`. */

@@ -34,7 +34,8 @@ struct answer_queue {
 static struct answer_queue *
 find_queue(const struct clustersender *sender, const struct cluster_session *call) {
 	struct answer_queue *queue = sender->queues;
-	while (queue != NULL && (queue->caller != call->peer || queue->target != call->target))
+	while (queue != NULL &&
+		(queue->caller != call->peer || !cluster_targets_meet(queue->target, call->target)))
 		queue = queue->next;
 	return queue;
 }

@@ -79,14 +79,6 @@ struct request {
 	size_t size;
 };
 
-static uint32_t
-hash_address(const struct cluster_address *to) {
-	uint32_t hash = 2166136261u ^ to->handle;
-	for (size_t i = 0; i < to->name_size; i++)
-		hash = (hash ^ (unsigned char)to->name[i]) * 16777619u;
-	return hash;
-}
-
 /* Reads a message up to its payload. Returns NULL, or what is wrong with it. */
 static const char *
 read_request(const struct clustersender *sender, struct request *request, const char *data,
@@ -165,7 +157,7 @@ write_request(struct clustersender *sender, const struct request *request, const
 	void *block) {
 	char small[CLUSTER_HEAD_MAX + EXTRA_SIZE], *head = small;
 	struct cluster_output *output = &sender->link->output;
-	uint64_t key = (uint64_t)request->source << 32 | hash_address(&request->to);
+	uint64_t key = cluster_lane_key(request->source, cluster_target(&request->to));
 	if (tag != NULL)
 		head = skynet_malloc(sizeof small + CLIENT_TAG_SIZE + tag->size);
 	size_t head_size = put_heads(sender, request, tag, head);
@@ -223,7 +215,7 @@ sender_send_request(struct clustersender *sender, uint32_t source, int session, 
 	}
 	if (call != NULL) {
 		call->link = sender->link->id;
-		call->target = hash_address(&request.to);
+		call->target = cluster_target(&request.to);
 		sender->link->waiting++;
 	}
 	/* A push has no tag. */

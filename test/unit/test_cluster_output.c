@@ -158,7 +158,8 @@ teardown(void **state) {
 }
 
 static void
-put_large(struct fixture *f, uint64_t key, uint32_t session, size_t size) {
+put_large(struct fixture *f, uint32_t sender, uint32_t session, size_t size) {
+	uint64_t key = cluster_lane_key(sender, 0);
 	static const struct cluster_address to = {.handle = 5};
 	char head[CLUSTER_HEAD_MAX], *block = skynet_malloc(size);
 	for (size_t i = 0; i < size; i++)
@@ -169,7 +170,8 @@ put_large(struct fixture *f, uint64_t key, uint32_t session, size_t size) {
 }
 
 static void
-put_small(struct fixture *f, uint64_t key, uint32_t session) {
+put_small(struct fixture *f, uint32_t sender, uint32_t session) {
+	uint64_t key = cluster_lane_key(sender, 0);
 	static const struct cluster_address to = {.handle = 5};
 	char head[CLUSTER_HEAD_MAX];
 	size_t head_size = cluster_head_request(head, &to, false, session, 3);
@@ -232,6 +234,22 @@ a_small_frame_passes_parts_of_another_lane_only(void **state) {
 	assert_int_equal(passed - f->wire.order, 2 * (1 + CLUSTER_BATCH_PARTS));
 	assert_string_equal(kept, "s3");
 	assert_int_equal(f->wire.got[1], LARGE);
+}
+
+static void
+what_may_be_the_same_receiver_waits(void **state) {
+	struct fixture *f = *state;
+	static const struct cluster_address handle = {.handle = 7}, other = {.handle = 8},
+					    name = {.name = "@seven", .name_size = 6},
+					    second = {.name = "@eight", .name_size = 6};
+	char *block = skynet_malloc(1);
+	uint64_t key = cluster_lane_key(1, cluster_target(&handle));
+	cluster_output_queue(&f->output, key, CLUSTER_REQUEST_PARTS, 1, NULL, 0, block, block, 1);
+	assert_true(cluster_output_waits(&f->output, key));
+	assert_true(cluster_output_waits(&f->output, cluster_lane_key(1, cluster_target(&name))));
+	assert_false(cluster_output_waits(&f->output, cluster_lane_key(1, cluster_target(&other))));
+	assert_false(cluster_output_waits(&f->output, cluster_lane_key(2, cluster_target(&name))));
+	assert_false(cluster_targets_meet(cluster_target(&name), cluster_target(&second)));
 }
 
 static void
@@ -311,7 +329,7 @@ what_has_not_begun_can_be_taken_back(void **state) {
 	cluster_output_cancel(&f->output, 2);
 	cluster_output_cancel(&f->output, 3);
 	cluster_output_cancel(&f->output, 4); /* unknown */
-	assert_false(cluster_output_waits(&f->output, 2));
+	assert_false(cluster_output_waits(&f->output, cluster_lane_key(2, 0)));
 	drain(f);
 	assert_int_equal(f->wire.got[1], LARGE);
 	assert_int_equal(f->wire.got[2] + f->wire.got[3], 0);
@@ -359,6 +377,7 @@ main(void) {
 		CASE(parts_of_several_payloads_take_turns),
 		CASE(payloads_of_one_lane_leave_one_after_the_other),
 		CASE(a_small_frame_passes_parts_of_another_lane_only),
+		CASE(what_may_be_the_same_receiver_waits),
 		CASE(nothing_is_lost_whatever_the_system_takes),
 		CASE(a_window_bounds_the_parts_under_way),
 		CASE(a_peer_that_confirms_too_much_gains_nothing),
