@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "cluster_frame.h"
+#include "cluster_session.h"
+#include "packet_split.h"
+#include "skynet_malloc.h"
 
 #define FRAME_MAX 65535
 
@@ -34,6 +37,48 @@ check_again(const char *bytes, const struct cluster_request *request) {
 		abort();
 }
 
+/* What our nodes say to each other. */
+static void
+check_control(const char *bytes, size_t size, const struct cluster_response *response) {
+	uint32_t number;
+	uint64_t identity;
+	char again[CLUSTER_PROBE_SIZE];
+	if (cluster_probe_unpack(bytes, size, &number, &identity)) {
+		cluster_probe_pack(again, number, identity);
+		if (memcmp(again, bytes, sizeof again) != 0)
+			abort();
+	}
+	if (response != NULL && cluster_confirm_read(response, &number) &&
+		response->session != CLUSTER_CONFIRM)
+		abort();
+}
+
+/* The input as a stream of parts of one payload: no more is kept than was announced. */
+static void
+join_frame(void *ud, const char *frame, size_t size) {
+	struct cluster_join *join = ud;
+	struct cluster_request request;
+	if (!cluster_request_parse(frame, size, &request))
+		return;
+	if (request.kind == CLUSTER_BEGIN && join->total == 0)
+		join->total = request.total;
+	else if (request.kind == CLUSTER_PART || request.kind == CLUSTER_LAST)
+		cluster_join_add(join, request.data, request.size);
+	if (join->size > join->total || join->capacity > join->total)
+		abort();
+}
+
+static void
+check_stream(const char *bytes, size_t size) {
+	struct packet_split split;
+	struct cluster_join join = {.total = 0};
+	packet_split_init(&split, 2);
+	packet_split_push(&split, bytes, size / 2, join_frame, &join);
+	packet_split_push(&split, bytes + size / 2, size - size / 2, join_frame, &join);
+	packet_split_fini(&split);
+	skynet_free(join.data);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	const char *bytes = (const char *)data;
@@ -53,7 +98,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		if (request.kind == CLUSTER_REQUEST || request.kind == CLUSTER_BEGIN)
 			check_again(bytes, &request);
 	}
-	if (cluster_response_parse(bytes, size, &response))
+	if (cluster_response_parse(bytes, size, &response)) {
 		check_inside(bytes, size, response.data, response.size);
+		check_control(bytes, size, &response);
+	}
+	check_control(bytes, size, NULL);
+	check_stream(bytes, size);
 	return 0;
 }

@@ -7,6 +7,29 @@ local function echo_service()
 	return skynet.newservice "cluster_echo"
 end
 
+---Calls in a task that is traced: what the other side knows of it.
+local function traced_call(...)
+	local tag, own
+	local task = coroutine.running()
+	skynet.fork(function(...)
+		skynet.trace "test"
+		own = skynet.tracetag()
+		tag = cluster.call("me", ...)
+		skynet.wakeup(task)
+	end, ...)
+	skynet.wait(task)
+	return tag, own
+end
+
+local function traces()
+	local tag, own = traced_call("@echo", "tag")
+	tap.ok(tag and tag:sub(-#own) == own, "a trace goes on in the other node: " .. tostring(tag))
+	tap.like(tag, "^%([^ ]+%-me%-%d+%):", "its tag names the caller and the node")
+	tag, own = traced_call("@echo", "tag", ("x"):rep(100000))
+	tap.ok(tag and tag:sub(-#own) == own, "so does that of a large request")
+	tap.is(cluster.call("me", "@echo", "tag"), nil, "the next request is not traced")
+end
+
 tap.run(function()
 	local echo = echo_service()
 	cluster.register("echo", echo)
@@ -43,6 +66,7 @@ tap.run(function()
 		tap.ok(back == text, ("%d bytes go and come back"):format(size))
 	end
 
+	traces()
 	for i = 1, 100 do
 		cluster.send("me", "@echo", "note", i, i % 10 == 0 and ("y"):rep(70000) or "")
 	end

@@ -17,6 +17,11 @@ function command.never()
 	skynet.wait(coroutine.running())
 end
 
+---The tag that the request came with.
+function command.tag()
+	return skynet.tracetag()
+end
+
 function command.fail()
 	error "as it was asked to"
 end
