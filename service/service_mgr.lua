@@ -397,10 +397,17 @@ end
 ---@async
 local function stay_reported()
 	while true do
-		harbor.link(skynet.harbor(harbor.queryname(NETWORK_MANAGER)))
+		local id = skynet.harbor(harbor.queryname(NETWORK_MANAGER))
+		harbor.link(id)
+		harbor.connect(id)
+		local ok, _, err
 		repeat
-			skynet.sleep(REPORT_CS)
-		until pcall(skynet.call, NETWORK_MANAGER, "lua", "REPORT", skynet.self())
+			ok, _, err = pcall(skynet.call, NETWORK_MANAGER, "lua", "REPORT", skynet.self())
+			-- the name may still be that of the process before
+			if not ok or err then
+				skynet.sleep(REPORT_CS)
+			end
+		until ok and not err
 	end
 end
 

@@ -12,7 +12,7 @@
 #include "harbor_frame.h"
 #include "skynet_malloc.h"
 
-#define SEEN_MAX  8
+#define SEEN_MAX  80
 #define BYTES_MAX 256
 
 /* One frame as recorded. */
@@ -24,16 +24,7 @@ struct vector {
 };
 
 static const struct vector VECTORS[] = {
-	{"00000017246563686f0a011c74776f020000070a00000a00000006", 0x02000007, 0x00000a, 10, 6,
-		"246563686f0a011c74776f"},
-	{"000000120a011c74776f0100000a0100000700000006", 0x0100000a, 0x000007, 1, 6,
-		"0a011c74776f"},
-	{"0000000c0100000a070000070000000a", 0x0100000a, 0x000007, 7, 10, ""},
-	{"0000000c01ffff000700000700000000", 0x01ffff00, 0x000007, 7, 0, ""},
-	{"0000001168656c6c6f03000007c800000a0000000f", 0x03000007, 0x00000a, 200, 15, "68656c6c6f"},
-	{"000000142c66726f6d320a02020000070200000a00000001", 0x02000007, 0x00000a, 2, 1,
-		"2c66726f6d320a02"},
-	{"00000011246563686f020000070affff000000000d", 0x02000007, 0xffff00, 10, 13, "246563686f"},
+#include "../vectors/harbor_data.h"
 };
 #define VECTOR_COUNT (sizeof VECTORS / sizeof *VECTORS)
 
