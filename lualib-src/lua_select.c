@@ -174,7 +174,7 @@ selection_forget_task(struct lua_service *service, struct task *task) {
 
 static int
 close_lua(lua_State *L) {
-	selection_close(lua_touserdata(L, 1));
+	selection_close(luaL_checkudata(L, 1, METATABLE));
 	return 0;
 }
 

@@ -103,6 +103,13 @@ function cluster.unregister(name)
 	skynet.call(clusterd, "lua", "unregister", name)
 end
 
+---Raises an error in the caller of a public function.
+local function check_name(func, index, name)
+	if type(name) ~= "string" then
+		error(("bad argument #%d to '%s' (name expected, got %s)"):format(index, func, type(name)), 3)
+	end
+end
+
 ---Ask all nodes at once for a name. The first that has it wins.
 ---@async
 ---@param name string
@@ -142,6 +149,7 @@ end
 ---@return integer|string handle
 ---@return integer? handle
 function cluster.query(node, name)
+	check_name("query", 2, name)
 	if node == nil then
 		return query_all(name)
 	end
@@ -182,6 +190,7 @@ end
 ---@param node string
 ---@return integer? handle
 function cluster.get_sender(node)
+	check_name("get_sender", 1, node)
 	return skynet.call(clusterd, "lua", "sender", node)
 end
 
@@ -190,6 +199,9 @@ end
 ---@async
 ---@param func fun(node: string, what: string)
 function cluster.on_node(func)
+	if type(func) ~= "function" then
+		error("bad argument #1 to 'on_node' (function expected, got " .. type(func) .. ")", 2)
+	end
 	local serial = skynet.call(clusterd, "lua", "serial")
 	skynet.fork(function()
 		while true do

@@ -282,6 +282,11 @@ end
 ---@param port integer?
 ---@param ... { [1]: string, [2]: integer? }
 function dns.server(host, port, ...)
+	if type(host) ~= "string" then
+		error("bad argument #1 to 'server' (address expected, got " .. type(host) .. ")", 2)
+	elseif port ~= nil and not math.tointeger(tonumber(port)) then
+		error("bad argument #2 to 'server' (port expected, got " .. tostring(port) .. ")", 2)
+	end
 	local list = { { host = host, port = port or DEFAULT_PORT } }
 	for _, other in ipairs { ... } do
 		table.insert(list, { host = other[1], port = other[2] or DEFAULT_PORT })

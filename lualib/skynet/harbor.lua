@@ -9,10 +9,22 @@ local skynet = require "skynet"
 
 local MEMBER <const> = ".cslave"
 
+---Raises an error in the caller of a public function.
+local function check_id(what, id)
+	if not math.tointeger(tonumber(id)) then
+		error(("harbor %s cannot be %s: ids are integers"):format(tostring(id), what), 3)
+	end
+end
+
 ---Register a global name of at most 15 bytes. A name that is taken shows up in the log only.
 ---@param name string
 ---@param handle? integer  default: this service
 function harbor.globalname(name, handle)
+	if type(name) ~= "string" then
+		error("bad argument #1 to 'globalname' (name expected, got " .. type(name) .. ")", 2)
+	elseif handle ~= nil and math.type(handle) ~= "integer" then
+		error("bad argument #2 to 'globalname' (address expected, got " .. type(handle) .. ")", 2)
+	end
 	skynet.send(MEMBER, "lua", "REGISTER", name, handle or skynet.self())
 end
 
@@ -29,6 +41,7 @@ end
 ---@async
 ---@param id integer  harbor id
 function harbor.link(id)
+	check_id("linked", id)
 	skynet.call(MEMBER, "lua", "LINK", id)
 end
 
@@ -36,6 +49,7 @@ end
 ---@async
 ---@param id integer  harbor id
 function harbor.connect(id)
+	check_id("connected", id)
 	skynet.call(MEMBER, "lua", "CONNECT", id)
 end
 

@@ -7,6 +7,14 @@ local skynet = require "skynet"
 
 local GLOBAL_NAME_MAX <const> = 15
 
+---Raises an error in the caller of a public function.
+local function check_type(name, index, wanted, value)
+	if type(value) ~= wanted then
+		error(("bad argument #%d to '%s' (%s expected, got %s)"):format(index, name, wanted,
+			type(value)), 3)
+	end
+end
+
 ---Starts a C service; the arguments are joined by spaces.
 ---@param module string
 ---@param ... string|number
@@ -63,6 +71,9 @@ end
 ---@param name string
 ---@param handle integer
 function skynet.name(name, handle)
+	if math.type(handle) ~= "integer" and type(handle) ~= "string" then
+		error("bad argument #2 to 'name' (address expected, got " .. type(handle) .. ")", 2)
+	end
 	if not register_global(name, handle) then
 		core.command("NAME", name .. " " .. skynet.address(handle))
 	end
@@ -80,6 +91,8 @@ end
 ---@param map table<integer, integer>
 ---@param start fun()
 function skynet.forward_type(map, start)
+	check_type("forward_type", 1, "table", map)
+	check_type("forward_type", 2, "function", start)
 	core.callback(function(ptype, msg, size, ...)
 		local other = map[ptype]
 		if other then
@@ -100,6 +113,8 @@ end
 ---@param filter fun(type: integer, msg: lightuserdata, size: integer, session: integer, source: integer): integer, lightuserdata, integer, integer, integer
 ---@param start fun()
 function skynet.filter(filter, start)
+	check_type("filter", 1, "function", filter)
+	check_type("filter", 2, "function", start)
 	core.callback(function(...)
 		skynet.dispatch_message(filter(...))
 	end)

@@ -79,6 +79,9 @@ end
 ---@param name string
 ---@return boolean closed  false when there is none, or when it is still starting
 function service.close(name)
+	if type(name) ~= "string" then
+		error("bad argument #1 to 'close' (string expected, got " .. type(name) .. ")", 2)
+	end
 	found[name] = nil
 	return skynet.call(find_provider(), "lua", "close", name)
 end

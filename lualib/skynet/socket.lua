@@ -20,6 +20,8 @@ local close_callbacks = entries.close_callbacks
 local new_entry = entries.new
 local forget = entries.forget
 local wake_reader = entries.wake_reader
+local check_callback = entries.check_callback
+local check_count = entries.check_count
 
 ---@class skynet.socket
 local socket = {}
@@ -98,6 +100,7 @@ end
 ---@return integer? id
 ---@return string? message
 function socket.start(id, accept)
+	check_callback(accept)
 	local old = sockets[id]
 	if old and old.kind ~= LISTENER and old.phase ~= CLOSED then
 		error("socket is not closed", 2)
@@ -105,8 +108,8 @@ function socket.start(id, accept)
 	if old then
 		forget(old)
 	end
-	local entry = new_entry(id, accept and LISTENER or STREAM, OPENING, accept)
 	driver.start(id)
+	local entry = new_entry(id, accept and LISTENER or STREAM, OPENING, accept)
 	local ok, message = await_open(entry)
 	if not ok then
 		return nil, message
@@ -376,28 +379,28 @@ socket.udp_address = driver.udp_address
 ---@param id integer
 ---@param size integer?
 function socket.limit(id, size)
-	check_entry(id).limit = size
+	check_entry(id).limit = check_count(size)
 end
 
 ---Let reads give up after `timeout` centiseconds with `nil, "timeout"`; nil: never.
 ---@param id integer
 ---@param timeout integer?
 function socket.timeout(id, timeout)
-	check_entry(id).timeout = timeout
+	check_entry(id).timeout = check_count(timeout)
 end
 
 ---Call `callback(id, kib)` instead of logging when the send queue grows, with 0 when it is empty.
 ---@param id integer
 ---@param callback fun(id: integer, kib: integer)?
 function socket.warning(id, callback)
-	check_entry(id).warning = callback
+	check_entry(id).warning = check_callback(callback)
 end
 
 ---Call `callback(id)` once when the socket has been closed by either side.
 ---@param id integer
 ---@param callback fun(id: integer)?
 function socket.onclose(id, callback)
-	close_callbacks[id] = callback
+	close_callbacks[id] = check_callback(callback)
 end
 
 ---True when this service does not track the id.
@@ -479,6 +482,7 @@ socket.sendto = driver.udp_send
 ---@return integer? id end it with `socket.close`
 ---@return string? message
 function socket.watch(path, callback)
+	check_callback(callback)
 	local id, message = driver.watch(path)
 	if id == nil then
 		return nil, message

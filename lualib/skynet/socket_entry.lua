@@ -291,6 +291,24 @@ skynet.register_protocol {
 	end,
 }
 
+---Gives back a callback, or raises an error in the caller of the function that was given it: what
+---is called later must be something that can be called, nil is for none.
+function M.check_callback(callback)
+	local kind = type(callback)
+	if kind ~= "function" and kind ~= "nil" and not (getmetatable(callback) or {}).__call then
+		error("bad callback (function expected, got " .. kind .. ")", 3)
+	end
+	return callback
+end
+
+---The same for a number of bytes or centiseconds.
+function M.check_count(count)
+	if count ~= nil and not math.tointeger(tonumber(count)) then
+		error("bad argument #2 (integer expected, got " .. tostring(count) .. ")", 3)
+	end
+	return count
+end
+
 M.sockets = sockets
 M.close_callbacks = close_callbacks
 M.wake_reader = wake_reader

@@ -116,7 +116,8 @@ local function test_end_of_stream()
 	tap.ok(socket.write(server, "x") ~= nil, "writing to a half closed socket is no error")
 	close(server)
 	for _, name in ipairs { "read", "readline", "readall", "limit", "warning", "timeout" } do
-		tap.raises(function() socket[name](server, 1) end, "not open",
+		local argument = name ~= "warning" and 1 or print
+		tap.raises(function() socket[name](server, argument) end, "not open",
 			name .. " of a closed socket raises")
 	end
 end
