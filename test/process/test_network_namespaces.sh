@@ -53,6 +53,8 @@ boot_there() {
 address = '10.99.0.$1:2526'
 $([ "$1" != 1 ] || echo "standalone = '10.99.0.1:2013'")
 harbor_heartbeat = 2
+cluster_heartbeat = 5
+network_deadline = 1000
 network_big_size = 20000
 network_pause = 5"
 	SKYNET=$skynet
@@ -90,7 +92,8 @@ all_answer 1 2 3
 wire "delay 5" "cut 1 3" "cut 2 3"
 check "parted: calls_to_the_other_part_fail" more 1 dead_node harbor3
 check "parted: also_from_there" more 3 dead_node harbor2
-check "parted: those_with_a_deadline_end" more 2 timeout cluster3 1
+check "parted: those_by_cluster_end_at_their_deadline" more 2 timeout cluster3 1
+check "parted: those_without_one_when_nothing_is_heard_for_long" more 2 dead_node cluster3 1
 check "parted: within_a_part_calls_are_answered" more 1 reply 2
 wire "delay 5"
 check "parted: all_answer_when_it_is_one_again" all_answer 1 2 3

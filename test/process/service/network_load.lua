@@ -7,7 +7,7 @@ local stream_text = require "network_text"
 
 local CALLERS <const> = 3 -- coroutines that call, for each stream
 local PAUSE_CS <const> = tonumber(skynet.getenv "network_pause" or 2) -- after each message
-local DEADLINE_CS <const> = 1500
+local DEADLINE_CS <const> = tonumber(skynet.getenv "network_deadline" or 1500)
 local BIG_EACH <const> = 16 -- one message of so many is big
 local BIG_SIZE <const> = tonumber(skynet.getenv "network_big_size" or 100000)
 local SMALL_SIZE <const> = 200
