@@ -131,6 +131,13 @@ start_tick(struct clustersender *sender, int64_t delay_ms) {
 		sender->tick_timer = start_timer(sender, delay_ms, &sender->tick_session);
 }
 
+/* Ticks as long as there is a connection to look after. */
+static void
+keep_ticking(struct clustersender *sender) {
+	if (sender->tick_session == 0 && (sender->state == LINK_UP || sender->draining != NULL))
+		start_tick(sender, sender->heartbeat_ms);
+}
+
 static void
 stop_timers(struct clustersender *sender) {
 	stop_timer(sender, sender->dial_timer, &sender->dial_session);
@@ -193,7 +200,8 @@ lose_current(struct clustersender *sender, const char *text, size_t size) {
 	bool was_up = sender->state == LINK_UP;
 	sender->link = NULL;
 	sender->state = LINK_DOWN;
-	stop_timers(sender);
+	stop_timer(sender, sender->dial_timer, &sender->dial_session);
+	keep_ticking(sender);
 	/* A row of failures is told once. */
 	if (was_up || sender->failures == 0)
 		skynet_error(sender->context, "cluster node %s (%s) %s: %.*s", sender->node,
@@ -362,21 +370,30 @@ sender_confirm(struct link *link, bool now) {
 	link->unconfirmed = 0;
 }
 
+/* Looks after a connection to a node that may know the probe. Ends it when it has been silent. */
+static void
+beat(struct clustersender *sender, struct link *link, bool known) {
+	uint64_t silent_ns = skynet_clock_ns(sender->context) - link->heard_ns;
+	uint64_t patience_ns = (uint64_t)sender->heartbeat_ms * MISSED_BEATS * NS_PER_MS;
+	if (known && link->probe_ns != 0 && silent_ns > patience_ns) {
+		cut_link(sender, link, "gives no sign of life");
+	} else if (link->probe_ns == 0) {
+		sender_probe(sender, link);
+		cluster_output_settle(&link->output);
+	}
+}
+
 static void
 on_tick(struct clustersender *sender) {
-	struct link *link = sender->link;
-	uint64_t now = skynet_clock_ns(sender->context);
-	uint64_t patience_ns = (uint64_t)sender->heartbeat_ms * MISSED_BEATS * NS_PER_MS;
-	if (sender->state != LINK_UP)
-		return;
-	if (sender->peer == PEER_OURS && link->probe_ns != 0 &&
-		now - link->heard_ns > patience_ns) {
-		cut_link(sender, link, "gives no sign of life");
-		return;
+	struct link *next;
+	for (struct link *link = sender->draining; link != NULL; link = next) {
+		next = link->next;
+		if (link->ours)
+			beat(sender, link, true);
 	}
-	if (sender->peer != PEER_OTHER && link->probe_ns == 0)
-		sender_probe(sender, link);
-	start_tick(sender, sender->heartbeat_ms);
+	if (sender->state == LINK_UP && sender->peer != PEER_OTHER)
+		beat(sender, sender->link, sender->peer == PEER_OURS);
+	keep_ticking(sender);
 }
 
 /* ---- what clusterd says ---- */
@@ -426,7 +443,7 @@ on_change(struct clustersender *sender, const char *text, size_t size) {
 	bool was_up = sender->state == LINK_UP;
 	sender->link = NULL;
 	sender->state = LINK_DOWN;
-	stop_timers(sender);
+	stop_timer(sender, sender->dial_timer, &sender->dial_session);
 	old->next = sender->draining;
 	sender->draining = old;
 	if (!was_up) {
@@ -435,6 +452,7 @@ on_change(struct clustersender *sender, const char *text, size_t size) {
 	} else if (!sender_end_drained(sender, old)) {
 		cluster_output_settle(&old->output);
 	}
+	keep_ticking(sender);
 	sender_ask_address(sender);
 }
 

@@ -183,10 +183,46 @@ local function responses()
 	end
 end
 
+---What our nodes send to each other, and strangers may send as well.
+local function extras(port)
+	local function probe(identity)
+		return frame(string.pack("<BI4I4", 0, 0, 0xffffffff) .. "\x6c__skynet_peer"
+			.. string.pack("<BI4BI4BI4", 0x22, 0, 0x22, identity, 0x22, 0))
+	end
+	local first = assert(socket.open("127.0.0.1", port))
+	tap.is(answers(first, ""), "", "a good request is answered")
+	socket.write(first, frame(string.pack("<BBI4", 5, 1, 30)) .. request(6, "never"))
+	local session, kind, content = response(first)
+	tap.is(("%d:%d:%s"):format(session, kind, content), "6:0:timeout",
+		"a deadline that came ahead ends a request here too")
+	tap.is(answers(first, frame(string.pack("<BBI4", 5, 2, 0xffffffff))
+		.. frame(string.pack("<BBI4", 5, 99, 1))), "", "what is confirmed for nothing is no harm")
+	socket.write(first, probe(77))
+	session, kind, content = response(first)
+	tap.ok(session == 0xffffffff and kind == 1 and content:find("^.__skynet_peer"),
+		"a probe is answered")
+	socket.write(first, request(8, "echo", ("x"):rep(40000)))
+	session, kind = response(first)
+	tap.ok(session == 8 and kind == 2, "a window of nothing holds parts back")
+	tap.is(answers(first, ""), "", "but no small answer")
+	local second = assert(socket.open("127.0.0.1", port))
+	socket.write(second, probe(77))
+	session = response(second)
+	tap.is(session, 0xffffffff, "another connection of the same sender is accepted")
+	tap.is(answers(second, ""), "", "and served")
+	repeat
+		session = response(first)
+	until not session
+	tap.pass "the earlier one is ended"
+	socket.close(first)
+	socket.close(second)
+end
+
 tap.run(function()
 	local echo = skynet.newservice "cluster_echo"
 	cluster.register("echo", echo)
 	local _, port = cluster.open(0)
 	requests(port)
+	extras(port)
 	responses()
 end)

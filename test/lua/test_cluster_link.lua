@@ -285,6 +285,16 @@ local function beats()
 	tap.eventually(function() return result.done end, "when it is silent, they fail")
 	tap.is(skynet.error_kind(result.value), "dead_node", "for its node is dead")
 
+	silent = false
+	result = later(cluster.call, "beating", "@any")
+	tap.eventually(function() return status "beating".state == "up" end, "it is dialled again")
+	tap.eventually(function() return #named(stranger) >= 3 end, "a call is under way")
+	before = #stranger.seen
+	tap.eventually(function() return #stranger.seen > before end, "it lives again")
+	cluster.reload { beating = "127.0.0.1:1" }
+	silent = true
+	tap.eventually(function() return result.done end, "a silent connection does not drain for ever")
+
 	local mute = new_stranger(yes)
 	cluster.reload { mute = mute.address }
 	tap.is(cluster.call("mute", "@any"), "yes", "a node that knows no probe serves")
