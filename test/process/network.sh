@@ -12,15 +12,25 @@ name_nodes() {
 	mv "$TEST_TMP/names.new" "$TEST_TMP/names.lua"
 }
 
-# boot ID [LINE]: starts a node with its load and its sink.
-boot() {
+# settings [LINE]: what the config of each node has, and more.
+settings() {
+	echo "cluster = '$TEST_TMP/names.lua'"
+	echo "lua_path = './lualib/?.lua;./lualib/?/init.lua;./test/process/service/?.lua'"
+	echo "${1:-}"
+}
+
+# attend ID: gives a node that is up its load and its sink.
+attend() {
 	eval "descriptors_$1= memory_$1="
-	up "$1" "cluster = '$TEST_TMP/names.lua'
-lua_path = './lualib/?.lua;./lualib/?/init.lua;./test/process/service/?.lua'
-${2:-}"
 	ask "$1" 'sink = skynet.newservice "network_sink"' >/dev/null
 	ask "$1" 'load_service = skynet.newservice "network_load"' >/dev/null
 	ask "$1" "$COLLECTED" >/dev/null
+}
+
+# boot ID [LINE]: starts a node with its load and its sink.
+boot() {
+	up "$1" "$(settings "${2:-}")"
+	attend "$1"
 }
 
 # load ID COMMAND: prints the answer of its load.
