@@ -1,6 +1,6 @@
 # Builds ./skynet, cservice/*.so and luaclib/*.so. `make help` lists targets and settings.
 # Settings, to be given on the command line or in the environment:
-CFLAGS      ?= -O2 -g
+CFLAGS      ?= -O3 -g
 LDFLAGS     ?=
 PREFIX      ?= /usr/local
 DESTDIR     ?=
