@@ -51,11 +51,45 @@ local function is_open(fd)
 	return state == SILENT or state == READING
 end
 
+-- ---- clients that send faster than their frames are handled ----
+
+-- They are not read until the mailbox is short again: they wait then, and not the others.
+local BURST <const> = 64 -- frames of one connection, one after the other
+local SHORT <const> = 16 -- messages in the mailbox
+
+---@type table<integer, true>
+local held = {}
+
+local function resume_held()
+	repeat
+		skynet.sleep(1)
+	until skynet.mqlen() < SHORT
+	for fd in pairs(held) do
+		held[fd] = nil
+		if connections[fd] == READING then
+			driver.start(fd)
+		end
+	end
+end
+
+---@param fd integer
+local function hold(fd)
+	if connections[fd] ~= READING or held[fd] then
+		return
+	end
+	if next(held) == nil then
+		skynet.fork(resume_held)
+	end
+	held[fd] = true
+	driver.pause(fd)
+end
+
 ---Begin to read an accepted connection.
 ---@param fd integer
 function gateserver.openclient(fd)
 	if is_open(fd) then
 		connections[fd] = READING
+		held[fd] = nil
 		driver.start(fd)
 	end
 end
@@ -64,6 +98,7 @@ end
 ---@param fd integer
 function gateserver.pauseclient(fd)
 	if connections[fd] == READING then
+		held[fd] = nil -- it is for the caller to go on
 		driver.pause(fd)
 	end
 end
@@ -132,13 +167,18 @@ end
 -- ---- events ----
 
 local function add_events(handler)
+	-- The log is told once: who floods a gate and is closed for that may have sent a million frames.
+	local last_dropped
 	local function deliver(fd, message, size)
 		if is_open(fd) then
 			handler.message(fd, message, size)
-		else
-			skynet.error(string.format("Drop message from fd (%d) : %d bytes", fd, size))
-			driver.drop(message, size)
+			return
 		end
+		if fd ~= last_dropped then
+			last_dropped = fd
+			skynet.error(string.format("Drop message from fd (%d) : %d bytes", fd, size))
+		end
+		driver.drop(message, size)
 	end
 
 	on.data = deliver
@@ -148,8 +188,14 @@ local function add_events(handler)
 	local successor = false
 	local function drain()
 		successor = false
+		local last, burst = nil, 0
 		local fd, message, size = netpack.pop(queue)
 		while fd do
+			burst = fd == last and burst + 1 or 1
+			last = fd
+			if burst == BURST then
+				hold(fd)
+			end
 			if not successor then
 				successor = true
 				skynet.fork(drain)

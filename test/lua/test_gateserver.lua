@@ -199,6 +199,24 @@ local function test_flood_of_tiny_frames()
 	socket.close(client)
 end
 
+local function test_flood_and_another_client()
+	local gate, port = open_gate {}
+	local flooder, other = socket.open(LOCAL, port), socket.open(LOCAL, port)
+	await_events(gate, 3, "two clients connect")
+	local total <const> = 400000
+	socket.write(flooder, ("\0\1x"):rep(total))
+	socket.write(other, frame "echo")
+	tap.is(socket.read(other, 6), frame "echo", "the other client gets its answer")
+	local count = skynet.call(gate, "lua", "count")
+	tap.ok(count < total, "before the flood is over")
+	tap.eventually(function()
+		return skynet.call(gate, "lua", "count") == total + 4
+	end, "of which nothing is lost")
+	skynet.call(gate, "lua", "clear")
+	socket.close(flooder)
+	socket.close(other)
+end
+
 -- ---- the gate service ----
 
 local watched = {}
@@ -303,6 +321,7 @@ tap.run(function()
 	test_suspended_handler()
 	test_hostile_clients()
 	test_flood_of_tiny_frames()
+	test_flood_and_another_client()
 	test_gate_service()
 	test_reset()
 end)

@@ -54,6 +54,10 @@ end
 
 local command = {}
 
+function command.count()
+	return #events
+end
+
 function command.events()
 	return events
 end
