@@ -13,7 +13,7 @@
 ---| `leave`          | `bye`, and the end of the connection                                 |
 ---
 ---Message type "lua", from the watchdog: `start conf`, and then either `leave reason` or, when the
----start has failed, `discard`; from others: `team line`, `battle line`.
+---start has failed, `discard`; from others: `team line`, `battle line [result]`.
 local skynet = require "skynet"
 local cluster = require "skynet.cluster"
 local multicast = require "skynet.multicast"
@@ -26,9 +26,13 @@ local text = require "game.text"
 local CALL_TIME <const> = 500
 local BATTLE_TIME <const> = 60000
 local SAVE_INTERVAL <const> = 100
+---Between two attempts to enter a new world.
+local WORLD_INTERVAL <const> = 50
 ---A player that cannot be saved is given up after so many attempts.
 local SAVE_ATTEMPTS <const> = 60
+---Requests of a client that may wait: begun, and in the mailbox.
 local MAX_PENDING <const> = 64
+local MAX_QUEUED <const> = 1000
 local PRIZE <const> = 5
 
 ---@class agent.conf
@@ -44,12 +48,13 @@ local conf
 local player
 local ticket, world, chat
 local team ---@type string?
-local fighting = false
+local fighting ---@type table?  the battle that is under way
 local leaving = false
 
 ---Requests are handled one after the other. A client that sends more than may wait is sent away.
 local in_turn = queue()
 local pending = 0
+local flooded = false
 
 ---@param line string
 local function tell(line)
@@ -114,7 +119,7 @@ function team_request.leave()
 		return "error you are in no team"
 	end
 	team = nil
-	skynet.send(world, "lua", "leave")
+	skynet.send(world, "lua", "part")
 	return "ok"
 end
 
@@ -137,25 +142,20 @@ function request.team(line)
 end
 
 ---Waits on the battle node until the battle is over. When that node dies the call fails at once.
+---How the battle goes, and its result, comes as messages, in their order: see `command.battle`.
 ---@async
-local function fight()
-	local ok, result = pcall(cluster.call_timeout, BATTLE_TIME, "battle", "@arena", "enter",
+---@param battle table
+local function fight(battle)
+	local ok, reason = pcall(cluster.call_timeout, BATTLE_TIME, "battle", "@arena", "enter",
 		conf.node, skynet.self(), conf.name)
-	fighting = false
-	if not ok then
-		local kind = skynet.error_kind(result)
-		skynet.error(("agent: the battle of %s has failed: %s"):format(conf.name, result))
-		tell("battle over: " .. (kind == "dead_node" and "the battle node is down" or "it failed"))
-		return
+	if ok and fighting == battle then
+		skynet.sleep(CALL_TIME, battle) -- the result is still on its way
 	end
-	player.battles = player.battles + 1
-	if result.winner == conf.name then
-		player.wins = player.wins + 1
-		player.coins = player.coins + PRIZE
-	end
-	tell(("battle over: %s wins after %d rounds"):format(result.winner or "nobody", result.rounds))
-	if not leaving then
-		save(false) -- otherwise that is being done
+	if fighting == battle then
+		fighting = nil
+		skynet.error(("agent: the battle of %s has failed: %s"):format(conf.name, reason))
+		local down = skynet.error_kind(reason) == "dead_node"
+		tell("battle over: " .. (down and "the battle node is down" or "it failed"))
 	end
 end
 
@@ -163,9 +163,42 @@ function request.battle()
 	if fighting then
 		return "error you are in a battle"
 	end
-	fighting = true
-	skynet.fork(fight)
+	fighting = {}
+	skynet.fork(fight, fighting)
 	return "ok"
+end
+
+-- ---- the world ----
+
+---@async
+local function enter_world()
+	world = skynet.uniqueservice(true, "world")
+	chat = multicast.new {
+		channel = skynet.call_timeout(CALL_TIME, world, "lua", "channel"),
+		dispatch = function(_, _, from, line)
+			tell(("chat %s %s"):format(from, line))
+		end,
+	}
+	chat:subscribe()
+end
+
+---The world ends with the node of the master, and teams with it. When that node has been started
+---again there is a new world, and a chat.
+---@async
+local function stay_in_world()
+	while true do
+		pcall(skynet.call, world, "lua", "stay")
+		if leaving then
+			return
+		end
+		if team then
+			team = nil
+			tell "team is no more: the world has ended"
+		end
+		while not pcall(enter_world) do
+			skynet.sleep(WORLD_INTERVAL)
+		end
+	end
 end
 
 -- ---- the end ----
@@ -214,14 +247,8 @@ function command.start(start)
 		return nil
 	end
 	player = loaded
-	world = skynet.uniqueservice(true, "world")
-	chat = multicast.new {
-		channel = skynet.call_timeout(CALL_TIME, world, "lua", "channel"),
-		dispatch = function(_, _, from, line)
-			tell(("chat %s %s"):format(from, line))
-		end,
-	}
-	chat:subscribe()
+	enter_world()
+	skynet.fork(stay_in_world)
 	return ("welcome to %s, %s"):format(conf.node, conf.name)
 end
 
@@ -236,8 +263,23 @@ function command.team(line)
 	tell("team " .. line)
 end
 
-function command.battle(line)
+---@async
+---@param line string
+---@param result { winner: string? }?  with the last line
+function command.battle(line, result)
+	if result and fighting then
+		skynet.wakeup(fighting)
+		fighting = nil
+		player.battles = player.battles + 1
+		if result.winner == conf.name then
+			player.wins = player.wins + 1
+			player.coins = player.coins + PRIZE
+		end
+	end
 	tell("battle " .. line)
+	if result and not leaving then
+		save(false)
+	end
 end
 
 ---@async
@@ -267,7 +309,10 @@ skynet.register_protocol {
 	unpack = skynet.tostring,
 	dispatch = function(_, _, frame)
 		skynet.ignoreret() -- the session is the connection; nobody waits for a response
-		if pending >= MAX_PENDING then
+		if flooded then
+			return
+		elseif pending >= MAX_PENDING or skynet.mqlen() >= MAX_QUEUED then
+			flooded = true
 			skynet.send(conf.gate, "lua", "kick", conf.fd)
 			return
 		end

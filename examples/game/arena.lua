@@ -3,11 +3,11 @@
 ---
 ---| command | arguments           | answer                                                |
 ---| ------- | ------------------- | ----------------------------------------------------- |
----| `enter` | node, agent, player | when the battle is over: `{ winner =, rounds = }`     |
+---| `enter` | node, agent, player | when the battle is over, for this player              |
 ---| `leave` | node, agent         | none; `enter` is answered                             |
 ---
----Meanwhile the agent is sent `battle` and a line for everything that happens. The points of
----winners are on the scoreboard of the master node.
+---Meanwhile the agent is sent `battle` and a line for everything that happens, and the result with
+---the last one. The points of winners are on the scoreboard of the master node.
 local skynet = require "skynet"
 local cluster = require "skynet.cluster"
 
@@ -19,8 +19,6 @@ local cluster = require "skynet.cluster"
 ---@field room integer?
 ---@field response (fun(ok: boolean, ...: any): boolean)?  nil once it has been used
 
-local NOTHING <const> = { rounds = 0 } -- the result for whoever leaves
-
 local room_size = tonumber(skynet.getenv "room_size") or 2
 
 ---@type arena.fighter[]
@@ -29,13 +27,13 @@ local waiting = {}
 local fighters = {}
 
 ---@param fighter arena.fighter
----@param ... any  as for skynet.response
-local function finish(fighter, ...)
+---@param ok boolean
+local function finish(fighter, ok)
 	if fighters[fighter.key] == fighter then
 		fighters[fighter.key] = nil
 	end
 	if fighter.response then
-		fighter.response(...)
+		fighter.response(ok)
 		fighter.response = nil
 	end
 end
@@ -51,12 +49,12 @@ local function leave(fighter)
 	if fighter.room then
 		skynet.send(fighter.room, "lua", "leave", fighter.key)
 	end
-	finish(fighter, true, NOTHING)
+	finish(fighter, true)
 end
 
 ---@async
 ---@param group arena.fighter[]
----@return { winner: string?, rounds: integer } result
+---@return string? winner
 local function fight(group)
 	local room = skynet.newservice "room"
 	local list = {}
@@ -74,15 +72,15 @@ end
 ---@async
 ---@param group arena.fighter[]
 local function battle(group)
-	local ok, result = pcall(fight, group)
+	local ok, winner = pcall(fight, group)
 	if not ok then
-		skynet.error("error: arena: a battle has failed:", result)
-	elseif result.winner then
-		cluster.send("master", "@scoreboard", "add", result.winner, 1)
+		skynet.error("error: arena: a battle has failed:", winner)
+	elseif winner then
+		cluster.send("master", "@scoreboard", "add", winner, 1)
 	end
 	for _, fighter in ipairs(group) do
 		fighter.room = nil
-		finish(fighter, ok, result)
+		finish(fighter, ok)
 	end
 end
 

@@ -1,4 +1,4 @@
----One battle. Message type "lua", from the arena: `fight fighters`, answered with the result when
+---One battle. Message type "lua", from the arena: `fight fighters`, answered with the winner when
 ---it is over, and `leave key` meanwhile. In each round, every `battle_tick`, somebody hits somebody
 ---else; who has no health left is out, and the last one wins.
 local skynet = require "skynet"
@@ -25,10 +25,11 @@ local standing = {}
 local gone = {}
 
 ---@param line string
-local function tell_all(line)
+---@param result { winner: string? }?
+local function tell_all(line, result)
 	for _, fighter in ipairs(all) do
 		if not gone[fighter.key] then
-			cluster.send(fighter.node, fighter.agent, "battle", line)
+			cluster.send(fighter.node, fighter.agent, "battle", line, result)
 		end
 	end
 end
@@ -61,7 +62,7 @@ end
 
 ---@async
 ---@param fighters room.fighter[]
----@return { winner: string?, rounds: integer } result
+---@return string? winner
 local function fight(fighters)
 	local names = {}
 	for i, fighter in ipairs(fighters) do
@@ -81,7 +82,8 @@ local function fight(fighters)
 		end
 	end
 	local winner = #standing == 1 and standing[1].name or nil
-	return { winner = winner, rounds = rounds }
+	tell_all(("over: %s wins after %d rounds"):format(winner or "nobody", rounds), { winner = winner })
+	return winner
 end
 
 skynet.start(function()

@@ -2,12 +2,15 @@
 ---network, on the node of the master (skynet.uniqueservice(true, "world")). Message type "lua",
 ---from agents:
 ---
----| command   | arguments    | answer                                            |
----| --------- | ------------ | ------------------------------------------------- |
----| `channel` |              | the multicast channel of the chat                 |
----| `join`    | team, player | names of the members, or nil and a reason         |
----| `leave`   |              |                                                   |
----| `say`     | text         | none; members are sent `team` and what was said   |
+---| command   | arguments    | answer                                                        |
+---| --------- | ------------ | ------------------------------------------------------------- |
+---| `channel` |              | the multicast channel of the chat                             |
+---| `stay`    |              | none until the agent leaves: the call fails when the world is |
+---|           |              | gone                                                          |
+---| `join`    | team, player | names of the members, or nil and a reason                     |
+---| `part`    |              | none; the agent is in no team any more                        |
+---| `say`     | text         | none; members are sent `team` and what was said               |
+---| `leave`   |              | none; ends `stay`, too                                        |
 ---
 ---An agent is known by its handle, which is good in the whole network.
 local skynet = require "skynet"
@@ -15,18 +18,21 @@ local harbor = require "skynet.harbor"
 local multicast = require "skynet.multicast"
 
 local TEAM_SIZE <const> = 8
+local LATER <const> = {} -- result of a command that answers later
 
 ---@type table<string, table<integer, string>>  team to agents and the names of their players
 local teams = {}
 ---@type table<integer, string>  agent to team
 local team_of = {}
+---@type table<integer, fun(ok: boolean, ...: any): boolean>  agent to the answer of its `stay`
+local stays = {}
 ---Harbor ids whose end is waited for.
 local watched = {}
 
 local chat
 
 ---@param agent integer
-local function leave(agent)
+local function part(agent)
 	local name = team_of[agent]
 	if name then
 		team_of[agent] = nil
@@ -34,6 +40,16 @@ local function leave(agent)
 		if not next(teams[name]) then
 			teams[name] = nil
 		end
+	end
+end
+
+---@param agent integer
+local function leave(agent)
+	part(agent)
+	local response = stays[agent]
+	if response then
+		stays[agent] = nil
+		response(true)
 	end
 end
 
@@ -47,7 +63,7 @@ local function watch(id)
 	skynet.fork(function()
 		harbor.link(id)
 		watched[id] = nil
-		for agent in pairs(team_of) do
+		for agent in pairs(stays) do
 			if skynet.harbor(agent) == id then
 				leave(agent)
 			end
@@ -61,6 +77,12 @@ function command.channel()
 	return chat.channel
 end
 
+function command.stay(agent)
+	stays[agent] = skynet.response()
+	watch((skynet.harbor(agent)))
+	return LATER
+end
+
 ---@param agent integer
 ---@param name string
 ---@param player string
@@ -69,6 +91,8 @@ end
 function command.join(agent, name, player)
 	if team_of[agent] then
 		return nil, "you are in a team already"
+	elseif not stays[agent] then
+		return nil, "you are not in the world"
 	end
 	local team = teams[name] or {}
 	local members = {}
@@ -81,12 +105,12 @@ function command.join(agent, name, player)
 	teams[name] = team
 	team[agent] = player
 	team_of[agent] = name
-	watch((skynet.harbor(agent)))
 	members[#members + 1] = player
 	table.sort(members)
 	return members
 end
 
+command.part = part
 command.leave = leave
 
 ---@param agent integer
@@ -107,10 +131,9 @@ skynet.start(function()
 		if not handler then
 			error("the world has no command '" .. tostring(name) .. "'")
 		end
-		if session == 0 then
-			handler(source, ...)
-		else
-			skynet.retpack(handler(source, ...))
+		local answer = table.pack(handler(source, ...))
+		if session ~= 0 and answer[1] ~= LATER then
+			skynet.retpack(table.unpack(answer, 1, answer.n))
 		end
 	end)
 end)

@@ -16,7 +16,8 @@ check "all_nodes_come_up_in_one_process" start_game
 game=$pid
 
 cp "$CONF/config.client" "$TEST_TMP/client"
-run client -D "players=alice bob carl dora"
+login_port=$(open_port login "$TEST_TMP/game.out")
+run client -D "login_port=$login_port" -D "players=alice bob carl dora"
 is "four_players_play_a_session" "$status $err" "0 "
 seen() { contains "$TEST_TMP/client.out" "$1"; }
 check "each_enters_a_game_node" seen "alice: ok welcome to game"
@@ -32,6 +33,7 @@ is "two_of_them_win" "$(grep -c 'wins 1$' "$TEST_TMP/client.out")" 2
 check "it_ends" seen "client: the session is over"
 
 driver
+say "M.port = $login_port" >/dev/null
 is "a_wrong_password_is_refused" "$(say 'return enter("alice")')" "error wrong name or password"
 is "another_one_is_new" "$(say 'return register("erik")')" "ok"
 like "and_enters" "$(say 'return enter("erik")')" "ok welcome to game*, erik"
@@ -43,6 +45,7 @@ contains "$TEST_TMP/game.out" "is not saved"
 is "and_everybody_is_saved" $? 1
 
 check "the_game_starts_again" start_game
+say "M.port = $(open_port login "$TEST_TMP/game.out")" >/dev/null
 like "players_are_known" "$(say 'return enter("erik")')" "ok welcome to game*, erik"
 is "as_they_were" "$(say 'return P.erik:request "stats"')" "ok coins 10 battles 0 wins 0"
 kill -TERM "$pid"
