@@ -178,6 +178,11 @@ local function register()
 		if math.type(handle) == "integer" and not (node and node.valid and node.token == token) then
 			events.found(id)
 			skynet.send(handle, "lua", "HERE", own_token)
+			if node then
+				-- It was lost, and has started again before it could hear of us from the
+				-- datacenter: nobody else tells us that it is back.
+				pcall(nodes.find, id)
+			end
 		end
 	end
 end
