@@ -38,19 +38,21 @@ function control.write(fd, letter, ...)
 	return socket.write(fd, string.char(#text) .. text)
 end
 
----Wait for the next message. Nothing at the end of the stream and for what is not a message.
+---Wait for the next message. Nil at the end of the stream and for what is not a message; nil and
+---"timeout" when nothing has come in time.
 ---@async
 ---@param fd integer
 ---@return string? letter
 ---@return any ...
 function control.read(fd)
-	local head = socket.read(fd, 1)
+	local head, reason = socket.read(fd, 1)
 	if not head or head == "\0" then
-		return nil
+		return nil, head == nil and reason or nil
 	end
-	local text = socket.read(fd, head:byte())
+	local text
+	text, reason = socket.read(fd, head:byte())
 	if not text then
-		return nil
+		return nil, text == nil and reason or nil
 	end
 	local values = table.pack(pcall(skynet.unpack, text))
 	if not values[1] or type(values[2]) ~= "string" then

@@ -62,6 +62,9 @@ local function say_hello(new_fd)
 	elseif letter == "E" then
 		error(("the master refuses: %s"):format(tostring(value)), 0)
 	end
+	if not letter and value == "timeout" then
+		error(("the master at '%s' does not answer"):format(settings.master), 0)
+	end
 	error(("the master refuses harbor id %d: it may be taken"):format(settings.id), 0)
 end
 

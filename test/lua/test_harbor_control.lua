@@ -66,6 +66,16 @@ local function test_what_is_none()
 	end
 end
 
+local function test_silence()
+	local near, far = connect()
+	socket.timeout(far, 1)
+	tap.is_deeply({ control.read(far) }, { nil, "timeout" }, "silence is told from the end")
+	socket.write(near, "\5")
+	tap.is_deeply({ control.read(far) }, { nil, "timeout" }, "within a message too")
+	socket.close(near)
+	tap.is_deeply({ control.read(far) }, {}, "the end is just nil")
+end
+
 local function test_values()
 	for _, id in ipairs { 1, 255 } do
 		tap.ok(control.is_id(id), ("%d is a harbor id"):format(id))
@@ -87,5 +97,6 @@ tap.run(function()
 	test_vectors(near, far)
 	test_extensions(near, far)
 	test_what_is_none()
+	test_silence()
 	test_values()
 end)
