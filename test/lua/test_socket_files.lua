@@ -51,8 +51,9 @@ local function test_bind()
 	tap.ok(not ok and type(err) == "string", "a number that is no descriptor is refused")
 	-- a file cannot be polled
 	write_file(folder .. "/plain", "x")
-	local _plain <close> = assert(io.open(folder .. "/plain"))
+	local plain <close> = assert(io.open(folder .. "/plain"))
 	ok, err = socket.bind(assert(descriptor_of((path:gsub("pipe$", "plain")))))
+	tap.is(plain:read "a", "x", "a file stays as it was")
 	tap.ok(not ok and type(err) == "string", "so is a file")
 end
 

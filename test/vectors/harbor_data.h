@@ -1,4 +1,5 @@
 /* Frames that nodes of the reference have sent to each other, as facts. */
+/* clang-format off */
 
 {"00000018345245504f52542206000002020000060a00000800000002", 0x02000006, 0x000008, 10, 2,
 	"345245504f52542206000002"},
