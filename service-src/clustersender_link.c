@@ -30,10 +30,10 @@
 #define UNACKNOWLEDGED_MS    30000
 
 /* Bytes of parts under way: what the link carries in a round trip, within these bounds. */
-#define WINDOW_MIN    ((int64_t)524288)
-#define WINDOW_MAX    ((int64_t)16777216)
-#define LINK_BYTES_NS 1 /* per nanosecond: faster than most networks */
-#define CONFIRM_SIZE  (WINDOW_MIN / 4 * 3)
+#define WINDOW_MIN   ((int64_t)524288)
+#define WINDOW_MAX   ((int64_t)16777216)
+#define LINK_NS_BYTE 4 /* nanoseconds for a byte: as fast as most networks */
+#define CONFIRM_SIZE (WINDOW_MIN / 4 * 3)
 
 /* ---- connections ---- */
 
@@ -307,7 +307,7 @@ sender_connected(struct clustersender *sender, int id) {
 
 static int64_t
 window_of(const struct clustersender *sender) {
-	uint64_t window = sender->rtt_ns * LINK_BYTES_NS;
+	uint64_t window = sender->rtt_ns / LINK_NS_BYTE;
 	if (window > (uint64_t)WINDOW_MAX)
 		return WINDOW_MAX;
 	return window > (uint64_t)WINDOW_MIN ? (int64_t)window : WINDOW_MIN;
