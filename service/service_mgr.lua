@@ -15,6 +15,8 @@ local NETWORK_MANAGER <const> = "SERVICE"
 local LOCAL_MANAGER <const> = ".service"
 ---How long another service may take to say what it is doing, in centiseconds.
 local PATIENCE <const> = 300
+---The end of a service is waited for without a deadline, whatever `call_timeout` says.
+local FOREVER_CS <const> = 0x7fffffff
 ---Between two attempts to report to the manager of the network.
 local REPORT_CS <const> = 100
 
@@ -116,7 +118,7 @@ end
 ---@param entry service_mgr.entry
 local function watch_service(key, entry)
 	local address = entry.address
-	pcall(skynet.call, address, "debug", "LINK")
+	pcall(skynet.call_timeout, FOREVER_CS, address, "debug", "LINK")
 	-- a service that does not know LINK fails the request and lives on
 	if not pcall(skynet.call, address, "debug", "PING") then
 		forget(key, entry)

@@ -9,6 +9,8 @@ require "skynet.manager"
 local CELL <const> = "service_cell"
 ---How long a cell may take to say how it is, in centiseconds.
 local PATIENCE <const> = 300
+---The end of a service is waited for without a deadline, whatever `call_timeout` says.
+local FOREVER_CS <const> = 0x7fffffff
 
 ---@enum service_provider.state
 local STATE <const> = {
@@ -59,7 +61,7 @@ end
 
 ---@async
 local function watch(name, entry)
-	pcall(skynet.call, entry.address, "debug", "LINK")
+	pcall(skynet.call_timeout, FOREVER_CS, entry.address, "debug", "LINK")
 	forget(name, entry)
 end
 

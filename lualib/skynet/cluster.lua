@@ -9,6 +9,8 @@ local skynet = require "skynet"
 local core = require "skynet.core"
 
 local SENDER <const> = ".clustersender:"
+---Waiting for events is not ended by the setting `call_timeout`.
+local FOREVER_CS <const> = 0x7fffffff
 
 ---@type integer
 local clusterd
@@ -205,7 +207,12 @@ function cluster.on_node(func)
 	local serial = skynet.call(clusterd, "lua", "serial")
 	skynet.fork(function()
 		while true do
-			local number, events = skynet.call(clusterd, "lua", "watch", serial)
+			local ok, number, events =
+				pcall(skynet.call_timeout, FOREVER_CS, clusterd, "lua", "watch", serial)
+			if not ok then
+				-- clusterd has ended, as it does when the node is stopped
+				return
+			end
 			for _, event in ipairs(events) do
 				skynet.fork(func, event.node, event.what)
 			end

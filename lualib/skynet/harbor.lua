@@ -8,6 +8,8 @@ local harbor = {}
 local skynet = require "skynet"
 
 local MEMBER <const> = ".cslave"
+---What waits by its nature is not ended by the setting `call_timeout`.
+local FOREVER_CS <const> = 0x7fffffff
 
 ---Raises an error in the caller of a public function.
 local function check_id(what, id)
@@ -34,7 +36,7 @@ end
 ---@param name string
 ---@return integer? handle
 function harbor.queryname(name)
-	return skynet.call(MEMBER, "lua", "QUERYNAME", name)
+	return skynet.call_timeout(FOREVER_CS, MEMBER, "lua", "QUERYNAME", name)
 end
 
 ---Wait until the link to a node breaks; returns at once when there is none.
@@ -42,7 +44,7 @@ end
 ---@param id integer  harbor id
 function harbor.link(id)
 	check_id("linked", id)
-	skynet.call(MEMBER, "lua", "LINK", id)
+	skynet.call_timeout(FOREVER_CS, MEMBER, "lua", "LINK", id)
 end
 
 ---Wait until there is a link to a node; returns at once when there is one.
@@ -50,13 +52,13 @@ end
 ---@param id integer  harbor id
 function harbor.connect(id)
 	check_id("connected", id)
-	skynet.call(MEMBER, "lua", "CONNECT", id)
+	skynet.call_timeout(FOREVER_CS, MEMBER, "lua", "CONNECT", id)
 end
 
 ---Wait until the link to the master breaks.
 ---@async
 function harbor.linkmaster()
-	skynet.call(MEMBER, "lua", "LINKMASTER")
+	skynet.call_timeout(FOREVER_CS, MEMBER, "lua", "LINKMASTER")
 end
 
 return harbor

@@ -171,8 +171,9 @@ end
 ---Say where our service is, to the datacenter and to the others.
 ---@async
 local function register()
-	datacenter.set(DIRECTORY, here, skynet.self())
+	-- the token first: an address without one is that of a node of the reference
 	datacenter.set(TOKENS, here, own_token)
+	datacenter.set(DIRECTORY, here, skynet.self())
 	for id, token in pairs(nodes.list()) do
 		local node, handle = known[id], datacenter.get(DIRECTORY, id)
 		if math.type(handle) == "integer" and not (node and node.valid and node.token == token) then
