@@ -167,6 +167,7 @@ end
 
 ---@param node integer
 local function node_down(node)
+	topics.node_down(node)
 	for id, channel in pairs(channels) do
 		channel.nodes[node] = nil
 		if not is_ours(id) and id & NODE_MASK == node then

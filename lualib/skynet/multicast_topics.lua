@@ -259,6 +259,12 @@ function topics.node_found(id)
 	end
 end
 
+---The link to it has broken.
+---@param id integer
+function topics.node_down(id)
+	outbox.node_down(id)
+end
+
 ---It can be reached again.
 ---@param id integer
 function topics.node_up(id)

@@ -35,6 +35,7 @@ local RETURN_CS <const> = 1000
 ---@field bytes integer
 ---@field dropping boolean
 ---@field response (fun(ok: boolean, ...): boolean)?  of a pull that waits
+---@field node integer?  harbor id of who pulled last, if that is another node of the harbor network
 ---@field heard integer  time of the last pull
 
 ---Token of a node to its outbox.
@@ -231,12 +232,25 @@ function outbox.pull(token, ack)
 		peer.response = nil
 		response(true)
 	end
-	peer.heard = skynet.now()
+	local _, source = skynet.context()
+	local node, remote = skynet.harbor(source)
+	peer.heard, peer.node = skynet.now(), remote and node or nil
 	peer.response = skynet.response()
 	acknowledge(peer, ack)
 	peer.dropping = peer.dropping and peer.bytes > limit / 2
 	if peer.first <= peer.last then
 		answer(peer)
+	end
+end
+
+---The link to a node has broken: nothing may answer what it has asked before. When it is back it
+---may be another process, which would take that for the answer to a question of its own.
+---@param id integer  harbor id
+function outbox.node_down(id)
+	for _, peer in pairs(peers) do
+		if peer.node == id then
+			peer.response = nil
+		end
 	end
 end
 
