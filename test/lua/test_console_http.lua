@@ -61,6 +61,7 @@ local COMMANDS <const> = {
 		{ "", "Error" },
 	},
 	netstat = { { "", "OK" } },
+	guard = { { "", "OK" } },
 	cluster = { { "", "Error" } },
 	cmem = { { "", "OK" } },
 	jmem = { { "", "OK" } },
