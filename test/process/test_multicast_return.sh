@@ -103,6 +103,8 @@ ask 1 'hear(0x45602)' >/dev/null
 ask 3 'c:publish("new master")' >/dev/null
 check "it subscribes to their channels" answers 1 'got[#got]' "3:new master"
 ask 1 'hear_topic "world"' >/dev/null
+check "it is fed by both" answers 1 \
+	'skynet.call(skynet.queryservice "multicastd", "debug", "INFO").feeds' 2
 ask 3 'topic:publish("t", 4)' >/dev/null
 check "and hears topics" answers 1 'got[#got]' "3:t,4"
 ask 1 'topic:publish("t", 5)' >/dev/null
