@@ -16,6 +16,7 @@ local TOPIC_MAX <const> = 255
 local LIMIT_KEY <const> = "topic_limit"
 local CLUSTER_NAME <const> = "skynet.multicast"
 local PULL_PATIENCE_CS <const> = 9000
+local PATIENCE_CS <const> = 1000
 local HANDLE_MASK <const> = 0xffffffff
 
 ---What the service does with channels.
@@ -37,13 +38,20 @@ local own_token = 0
 ---@type table<string, multicast_topics.topic>
 local open = {}
 
+---How long an answer may take: a pull waits for something to be published.
+---@param request string
+---@return integer
+local function patience(request)
+	return request == "PULL" and PULL_PATIENCE_CS or PATIENCE_CS
+end
+
 ---Pull topics from another node of the harbor network as well.
 ---@param id integer
 local function feed_from_harbor(id)
 	topic_feed.set(id, function()
 		return nodes.find(id).handle
 	end, function(service, ...)
-		return skynet.call_timeout(PULL_PATIENCE_CS, service, "lua", ...)
+		return skynet.call_timeout(patience(...), service, "lua", ...)
 	end, function(service, ...)
 		skynet.send(service, "lua", ...)
 	end)
@@ -55,7 +63,7 @@ local function feed_from_cluster(cluster, name)
 	topic_feed.set(name, function()
 		return cluster.query(name, CLUSTER_NAME)
 	end, function(service, ...)
-		return cluster.call_timeout(PULL_PATIENCE_CS, name, service, ...)
+		return cluster.call_timeout(patience(...), name, service, ...)
 	end, function(service, ...)
 		cluster.send(name, service, ...)
 	end)
