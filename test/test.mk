@@ -50,11 +50,15 @@ $(foreach t,$(wildcard test/fuzz/fuzz_*.c),$(eval $(call unit_rule,$(t),\
 	$$(OBJ)/test/fuzz/replay_main.o $$(TEST_LIBS))))
 endif
 
-.PHONY: test check check-build check-unit check-fuzz check-lua check-gc check-process lint format fuzz bench
+.PHONY: test check check-failed check-build check-unit check-fuzz check-lua check-gc check-process lint format fuzz bench
 test: check
 check: all $(UNIT_TESTS) $(REPLAYS)
-	$(PROVE) $(or $(strip $(UNIT_TESTS) $(REPLAYS) $(LUA_TESTS) $(PROCESS_TESTS)),\
+	@rm -f .prove
+	$(PROVE) --state=save $(or $(strip $(UNIT_TESTS) $(REPLAYS) $(LUA_TESTS) $(PROCESS_TESTS)),\
 		$(error no test begins with '$(T)'))
+# Those that failed in the last check; an error when there are none.
+check-failed: check-build
+	failed=$$(prove --dry --state=failed) && [ -n "$$failed" ] && $(PROVE) $$failed
 check-build: all $(UNIT_TESTS) $(REPLAYS)
 check-unit: $(UNIT_TESTS)
 	$(if $(UNIT_TESTS),$(PROVE) $(UNIT_TESTS))
@@ -93,6 +97,7 @@ bench: all
 	bench/run .
 #: test             all tests; same as check     check-unit check-fuzz check-lua check-process: parts
 #:                  T=test_lua picks by beginning of the name (fuzz_seri too), JOBS=1 runs one at a time
+#: check-failed     those that failed the last time
 #: check-gc         check-lua with collectors that never rest
 #: lint             layers, globals, headers, style, Lua, shell scripts
 #: format           clang-format on all C        bench      measure this build, see bench/README.md
