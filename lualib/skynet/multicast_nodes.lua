@@ -134,7 +134,7 @@ function nodes.find(id)
 	return node
 end
 
----A node says that its service has started.
+---A node says that its service has started, or has come to us before we knew of it.
 ---@param source integer
 ---@param token any
 function nodes.here(source, token)
@@ -142,9 +142,9 @@ function nodes.here(source, token)
 	if not remote or math.type(token) ~= "integer" then
 		return
 	end
+	events.found(id)
 	local node = known[id]
 	if not node or not node.valid or node.token ~= token then
-		events.found(id)
 		if node and node.valid then
 			-- we have missed its end
 			events.down(id)

@@ -205,7 +205,7 @@ function command.SAY(source, topic, payload)
 end
 
 ---token topics: a node has come, and wants these. Answer: our token, and the number of its outbox.
-function command.OPEN(_, theirs, list)
+function command.OPEN(source, theirs, list)
 	check_token(theirs)
 	if type(list) ~= "table" then
 		error("a list of topics is needed", 0)
@@ -214,6 +214,8 @@ function command.OPEN(_, theirs, list)
 		check_topic(topic)
 	end
 	need_topics()
+	-- a node of the harbor network may not be in the datacenter yet
+	nodes.here(source, theirs)
 	local number
 	if theirs ~= own_token then
 		topic_feed.heard_of(theirs)
@@ -262,7 +264,7 @@ end
 ---There is another node of the harbor network.
 ---@param id integer
 function topics.node_found(id)
-	if state == STATE.STARTED then
+	if state == STATE.STARTED and not topic_feed.kick(id) then
 		feed_from_harbor(id)
 	end
 end

@@ -205,11 +205,13 @@ end
 
 ---Ask a node again, unless it is being asked or there is a reason not to.
 ---@param key string|integer
+---@return boolean known  there is a feed for it
 function topic_feed.kick(key)
 	local feed = feeds[key]
 	if feed and feed.state == STATE.LOST then
 		begin(feed)
 	end
+	return feed ~= nil
 end
 
 ---There is a node by this key, or it is somewhere else now.
