@@ -131,8 +131,9 @@ scheduler_push(struct scheduler *scheduler, struct skynet_context *context) {
 	/* The running service, unless it ends its turn and gives itself away. */
 	const struct skynet_context *running = current.context != context ? current.context : NULL;
 	/* It will soon be run here, where it has perhaps not been for long. */
-	for (int i = 0; i < PREFETCH_LINES; i++)
-		__builtin_prefetch((const char *)context->callback_ud + i * CACHE_LINE);
+	uintptr_t head = (uintptr_t)context->callback_ud;
+	for (uintptr_t i = 0; i < PREFETCH_LINES; i++)
+		__builtin_prefetch((const void *)(head + i * CACHE_LINE));
 	uint64_t count = run_queue_push(&worker->queue, context);
 	bool behind_long = running != NULL && running->turn_cost > LONG_TURN_NS;
 	if (behind_long ||
