@@ -36,7 +36,11 @@ local function check_log_service()
 	if skynet.getenv "logservice" ~= LUA_MODULE then
 		return
 	end
-	if not pcall(skynet.call_timeout, LOG_PATIENCE_CS, ".logger", "debug", "PING") then
+	-- The first answer may come from between the script and its start function, the second not.
+	local function ping()
+		return pcall(skynet.call_timeout, LOG_PATIENCE_CS, ".logger", "debug", "PING")
+	end
+	if not (ping() and ping()) then
 		give_up(("log service '%s' failed to start; it cannot log why (start another way to see)"):format(
 			tostring(skynet.getenv "logger")))
 	end
