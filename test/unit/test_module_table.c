@@ -59,7 +59,7 @@ static void *
 fake_dlopen(const char *file, int flags) {
 	static const struct {
 		const char *file;
-		void *library;
+		void *object;
 	} files[] = {
 		{"./b/full.so", &full_library},
 		{"./b/a.b.small.so", &small_library},
@@ -71,7 +71,7 @@ fake_dlopen(const char *file, int flags) {
 	snprintf(seen.opened + used, sizeof(seen.opened) - used, "%s ", file);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (strcmp(files[i].file, file) == 0)
-			return files[i].library;
+			return files[i].object;
 	}
 	snprintf(seen.error, sizeof(seen.error), "%s: no such file", file);
 	return NULL;
@@ -86,7 +86,7 @@ static void *
 fake_dlsym(void *library, const char *symbol) {
 	static const struct {
 		const char *symbol;
-		void *library;
+		void *object;
 		void (*address)(void);
 	} symbols[] = {
 		{"full_create", &full_library, (void (*)(void))full_create},
@@ -97,7 +97,7 @@ fake_dlsym(void *library, const char *symbol) {
 		{"empty_create", &empty_library, (void (*)(void))full_create},
 	};
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
-		if (library == symbols[i].library && strcmp(symbol, symbols[i].symbol) == 0) {
+		if (library == symbols[i].object && strcmp(symbol, symbols[i].symbol) == 0) {
 			void *address;
 			memcpy(&address, &symbols[i].address, sizeof(address));
 			return address;
