@@ -23,12 +23,14 @@ function skynet.launch(module, ...)
 	return core.addresscommand("LAUNCH", table.concat({ module, ... }, " "))
 end
 
----Ends a service now. Its open requests get no answer; see skynet.exit for the orderly way.
----@param addr integer|string handle, ":hex" or ".name"
+---Ends a service now, without running its stop hooks or closing its tasks; see skynet.exit for the
+---orderly way. Callers that wait for its answers get the error that it is dead.
+---@param addr integer|string handle, ":hex" or ".name"; nothing happens when nobody has it
 function skynet.kill(addr)
 	local handle = addr
 	if type(addr) == "string" then
-		handle = core.addresscommand("QUERY", addr) or tonumber(addr:match "^:(%x+)$", 16)
+		local hex = addr:match "^:(%x+)$"
+		handle = hex and tonumber(hex, 16) or core.addresscommand("QUERY", addr)
 	end
 	if handle then
 		skynet.send(".launcher", "lua", "REMOVE", handle, true)

@@ -223,6 +223,7 @@ local function debugs()
 	skynet.kill(puppet)
 	tap.like(until_text "<CMD", "<CMD", "debug ends when the service is killed")
 	succeeds("getenv harbor", "^harbor\t0$", "the console goes on after that")
+	fails("debug " .. short, short .. " is not a service of this node", "debug names a dead target")
 	tap.eventually(function()
 		for _, line in pairs(skynet.call(".launcher", "lua", "LIST")) do
 			if line:find "debug_agent" then

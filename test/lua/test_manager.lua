@@ -18,6 +18,20 @@ local function test_names(peer)
 	tap.is(skynet.launch "no_such_module", nil, "a module that is not there does not start")
 end
 
+local function test_kill()
+	local victims = { subject.new(), subject.new(), subject.new() }
+	skynet.name(".victim", victims[3])
+	skynet.kill(victims[1])
+	skynet.kill(skynet.address(victims[2]))
+	skynet.kill ".victim"
+	for index, victim in ipairs(victims) do
+		tap.ok(not skynet.send(victim, "debug", "PING"), "kill takes each form of address " .. index)
+	end
+	local listed = skynet.call(".launcher", "lua", "LIST")
+	tap.is(listed[skynet.address(victims[3])], nil, "one killed by its name is not listed any more")
+	tap.ok(pcall(skynet.kill, ".nobody"), "to kill nobody is no error")
+end
+
 local function test_filter()
 	local filter = skynet.newservice("manager_peer", "filter")
 	tap.is(skynet.call(filter, "lua", "hello"), "filtered hello", "a filter can change messages")
@@ -53,6 +67,7 @@ end
 tap.run(function()
 	local peer = subject.new()
 	test_names(peer)
+	test_kill()
 	test_filter()
 	test_forward()
 	test_raw_callback()

@@ -52,6 +52,9 @@ end
 ---@param session skynet.console.session
 ---@param address integer
 return function(session, address)
+	if not skynet.send(address, "debug", "PING") then
+		error(skynet.address(address) .. " is not a service of this node", 0)
+	end
 	local agent = skynet.newservice(AGENT)
 	skynet.error("Attach to " .. skynet.address(address))
 	local state = { over = false, reading = true }
