@@ -71,8 +71,9 @@ print_help(void) {
 	      "  --check       load the configs, print each setting and where it comes from\n"
 	      "  --version     print the version\n"
 	      "  --help        print this\n\n"
-	      "Signals: SIGHUP reopens logs and re-reads cluster names, SIGTERM and SIGINT stop in\n"
-	      "order, and at once when sent twice.\n\nSettings with a meaning here:\n\n",
+	      "Signals: SIGHUP reopens logs and re-reads cluster names, secrets and certificates;\n"
+	      "SIGTERM and SIGINT stop in order, and at once when sent twice.\n\n"
+	      "Settings with a meaning here:\n\n",
 		stdout);
 	const struct config_key *key;
 	for (size_t i = 0; (key = config_key_at(i)) != NULL; i++)

@@ -102,7 +102,8 @@ bool skynet_runtime_step(struct skynet_runtime *runtime, int wait_ms);
 /// Any thread, and safe in no signal handler: ends all nodes in order (`graceful`) or at once.
 void skynet_runtime_stop(struct skynet_runtime *runtime, bool graceful);
 
-/// Any thread: every node's log service reopens its file and every cluster re-reads its names.
+/// Any thread: every node's log service reopens its file, every cluster re-reads its names, and the
+/// files of secrets and certificates are read again.
 void skynet_runtime_hangup(struct skynet_runtime *runtime);
 
 /// Why a node ended, "" when in order: text for stderr, valid until the runtime is destroyed.

@@ -38,6 +38,7 @@ struct guard *
 guard_create(struct guard_policy *policy, enum guard_role role, bool lenient) {
 	struct guard *guard = skynet_calloc(1, sizeof(*guard));
 	guard->policy = guard_policy_grab(policy);
+	guard->credential = guard_policy_credential(policy);
 	guard->role = role;
 	guard->lenient = lenient;
 	guard->method = policy->kind == GUARD_KIND_TLS ? &guard_tls_method : &guard_secret_method;
@@ -56,6 +57,7 @@ guard_destroy(struct guard *guard) {
 		return;
 	guard->method->release(guard);
 	guard_buffer_fini(&guard->wire);
+	guard_credential_drop(guard->credential);
 	guard_policy_drop(guard->policy);
 	skynet_free(guard);
 }

@@ -44,6 +44,7 @@ struct guard_method {
 
 struct guard {
 	struct guard_policy *policy;
+	struct guard_credential *credential; /* as it was when the connection was made */
 	const struct guard_method *method;
 	enum guard_role role;
 	enum guard_state state;

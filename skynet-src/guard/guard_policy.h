@@ -1,42 +1,22 @@
 /* How the connections of a node authenticate: with a shared secret or with TLS, whom they let in
- * without, how long it may take. Made from the config of the node, immutable but for its counters,
- * and shared by all its guarded sockets: the last one that drops it frees it. Any thread, but for
- * the fields that are the poller's.
+ * without, how long it may take. Made from the config of the node, immutable but for its counters
+ * and for the credential, which can be read from its files anew; shared by all the guarded sockets
+ * of the node: the last one that drops it frees it. Any thread, but for the fields that are the
+ * poller's.
  */
 #ifndef SKYNET_GUARD_POLICY_H
 #define SKYNET_GUARD_POLICY_H
 
-#include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/lock.h"
 #include "guard/guard_allow.h"
+#include "guard/guard_credential.h"
 #include "guard/guard_frame.h"
 #include "guard/guard_limit.h"
-
-#define GUARD_SECRET_MIN ((size_t)16)
-#define GUARD_SECRET_MAX ((size_t)256)
-#define GUARD_SECRETS    4
-
-/* What the config says; NULL where it says nothing. Borrowed. */
-struct guard_config {
-	const char *secret;
-	const char *secret_file; /* a secret in each line: the first is ours, all are accepted */
-	const char *cert, *key, *ca; /* PEM files */
-	const char *name;            /* that certificates must have; NULL: any of `ca` */
-	const char *allow;           /* see guard_allow.h */
-	int timeout_ms;              /* for a handshake; 0: the default */
-	int pending_max;             /* unfinished ones of a listener; 0: the default */
-	/* Fills bytes with randomness, returns 1; NULL: OpenSSL's. For tests. */
-	int (*random)(unsigned char *bytes, int size);
-};
-
-struct guard_secret_key {
-	size_t size;
-	unsigned char bytes[GUARD_SECRET_MAX];
-};
 
 /* Relaxed: they are only looked at. */
 struct guard_counters {
@@ -51,16 +31,16 @@ struct guard_counters {
 struct guard_policy {
 	atomic_int references;
 	enum guard_kind kind;
-	int key_count;
-	struct guard_secret_key keys[GUARD_SECRETS];
-	SSL_CTX *tls;
-	BIO_METHOD *bio;
-	char *name;
+	char *secret_file, *cert, *key, *ca; /* where the credential comes from; or NULL */
+	char *name;                          /* that certificates must have, or NULL */
 	struct guard_allow *allow;
 	uint64_t timeout_ns;
 	int pending_max;
 	int (*random)(unsigned char *bytes, int size);
 	struct guard_counters counters;
+
+	struct mutex lock;
+	struct guard_credential *credential; /* of connections to come; under the lock */
 
 	/* The poller alone. */
 	struct guard_limit limit;
@@ -69,13 +49,21 @@ struct guard_policy {
 	uint64_t unreported;
 };
 
-/// True when the config asks for a guard at all.
-bool guard_config_wanted(const struct guard_config *config);
-
 /// Reads the files and checks everything. Gives a policy with one reference (guard_policy_drop), or
 /// NULL with `error`, whose text begins with the name of the setting in question.
 struct guard_policy *guard_policy_create(
 	const struct guard_config *config, struct skynet_error *error);
+
+/// The settings whose files a reload reads, as words for the log; NULL when there are none.
+const char *guard_policy_files(const struct guard_policy *policy);
+
+/// Reads the files again: connections to come use what is in them now, those that are there stay as
+/// they are. Returns 0, or SKYNET_ECONFIG with an error that names setting and file; then nothing
+/// has changed. Blocks while it reads. Any thread.
+int guard_policy_reload(struct guard_policy *policy, struct skynet_error *error);
+
+/// Gives what a new connection authenticates with (guard_credential_drop). Any thread.
+struct guard_credential *guard_policy_credential(struct guard_policy *policy);
 
 /// Counts one more holder. Returns `policy`.
 struct guard_policy *guard_policy_grab(struct guard_policy *policy);

@@ -75,7 +75,7 @@ take_nonce(struct guard *guard) {
 		make_nonce(guard);
 	else if (memcmp(guard->nonces[0], guard->nonces[1], GUARD_NONCE_SIZE) == 0)
 		guard_fail(guard, "the other side only says what it is told");
-	else if (!make_proof(guard, &guard->policy->keys[0], GUARD_DIALLER, proof))
+	else if (!make_proof(guard, &guard->credential->keys[0], GUARD_DIALLER, proof))
 		fail_system(guard);
 	else
 		guard_buffer_append(&guard->wire, proof, sizeof(proof));
@@ -86,8 +86,8 @@ static void
 check_dialler(struct guard *guard) {
 	const struct guard_secret_key *right = NULL;
 	unsigned char answer[1 + GUARD_MAC_SIZE] = {YES};
-	for (int i = 0; i < guard->policy->key_count; i++) {
-		const struct guard_secret_key *key = &guard->policy->keys[i];
+	for (int i = 0; i < guard->credential->key_count; i++) {
+		const struct guard_secret_key *key = &guard->credential->keys[i];
 		if (!make_proof(guard, key, GUARD_DIALLER, answer + 1)) {
 			fail_system(guard);
 			return;
@@ -112,7 +112,7 @@ check_dialler(struct guard *guard) {
 static void
 check_listener(struct guard *guard) {
 	unsigned char proof[GUARD_MAC_SIZE];
-	if (!make_proof(guard, &guard->policy->keys[0], GUARD_LISTENER, proof))
+	if (!make_proof(guard, &guard->credential->keys[0], GUARD_LISTENER, proof))
 		fail_system(guard);
 	else if (guard->input[0] != YES ||
 		 CRYPTO_memcmp(proof, guard->input + 1, GUARD_MAC_SIZE) != 0)

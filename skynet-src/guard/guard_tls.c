@@ -129,12 +129,12 @@ check_own(SSL_CTX *tls, const struct guard_config *config, struct skynet_error *
 }
 
 int
-guard_tls_setup(struct guard_policy *policy, const struct guard_config *config,
+guard_tls_setup(struct guard_credential *credential, const struct guard_config *config,
 	struct skynet_error *error) {
-	policy->bio = make_method();
-	policy->tls = SSL_CTX_new(TLS_method());
-	SSL_CTX *tls = policy->tls;
-	if (policy->bio == NULL || tls == NULL ||
+	credential->bio = make_method();
+	credential->tls = SSL_CTX_new(TLS_method());
+	SSL_CTX *tls = credential->tls;
+	if (credential->bio == NULL || tls == NULL ||
 		SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION) != 1 ||
 		SSL_CTX_set_max_proto_version(tls, TLS1_3_VERSION) != 1 ||
 		SSL_CTX_set_num_tickets(tls, 0) != 1)
@@ -150,11 +150,11 @@ guard_tls_setup(struct guard_policy *policy, const struct guard_config *config,
 }
 
 void
-guard_tls_teardown(struct guard_policy *policy) {
-	SSL_CTX_free(policy->tls);
-	BIO_meth_free(policy->bio);
-	policy->tls = NULL;
-	policy->bio = NULL;
+guard_tls_teardown(struct guard_credential *credential) {
+	SSL_CTX_free(credential->tls);
+	BIO_meth_free(credential->bio);
+	credential->tls = NULL;
+	credential->bio = NULL;
 }
 
 /* ---- errors ---- */
@@ -193,8 +193,8 @@ fail_tls(struct guard *guard, int code) {
 
 static void
 open_tls(struct guard *guard) {
-	BIO *bio = BIO_new(guard->policy->bio);
-	guard->tls = SSL_new(guard->policy->tls);
+	BIO *bio = BIO_new(guard->credential->bio);
+	guard->tls = SSL_new(guard->credential->tls);
 	if (bio == NULL || guard->tls == NULL ||
 		(guard->policy->name != NULL &&
 			SSL_set1_host(guard->tls, guard->policy->name) != 1)) {

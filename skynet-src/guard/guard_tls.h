@@ -1,15 +1,15 @@
-/* What TLS needs of a policy: version 1.3 alone, certificates of both sides, one CA. */
+/* What TLS needs of a credential: version 1.3 alone, certificates of both sides, one CA. */
 #ifndef SKYNET_GUARD_TLS_H
 #define SKYNET_GUARD_TLS_H
 
-#include "guard/guard_policy.h"
+#include "guard/guard_credential.h"
 
-/// Reads certificate, key and CA into `policy`. Returns 0, or SKYNET_ECONFIG with an error that
+/// Reads certificate, key and CA into `credential`. Returns 0, or SKYNET_ECONFIG with an error that
 /// names the setting.
-int guard_tls_setup(
-	struct guard_policy *policy, const struct guard_config *config, struct skynet_error *error);
+int guard_tls_setup(struct guard_credential *credential, const struct guard_config *config,
+	struct skynet_error *error);
 
 /// Frees what setup has made, also after it has failed.
-void guard_tls_teardown(struct guard_policy *policy);
+void guard_tls_teardown(struct guard_credential *credential);
 
 #endif

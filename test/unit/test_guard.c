@@ -511,6 +511,58 @@ bad_secrets_are_config_errors_that_do_not_show_them(void **state) {
 }
 
 static void
+write_text(const char *path, const char *text) {
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void
+secrets_that_are_read_again_count_for_what_begins_then(void **state) {
+	(void)state;
+	struct skynet_error error = {0};
+	struct certs files;
+	certs_init(&files, "ca");
+	const char *path = cert_path(&files, "secret", "txt");
+	write_text(path, SECRET "\n");
+	struct guard_policy *out = make_policy(&(struct guard_config){.secret_file = path});
+	struct guard_policy *in = make_policy(&GOOD);
+	struct pair early = guards_of(out, in);
+	write_text(path, OTHER "\n");
+	assert_int_equal(guard_policy_reload(out, &error), SKYNET_OK);
+	struct pair late = guards_of(out, in);
+	talk(&early, 7);
+	expect_open(&early);
+	talk(&late, 7);
+	expect_failed(late.ends[GUARD_LISTENER], "another secret");
+	end_pair(&early);
+	end_pair(&late);
+
+	/* A file with an error changes nothing. */
+	write_text(path, "short");
+	assert_int_equal(guard_policy_reload(out, &error), SKYNET_ECONFIG);
+	assert_non_null(strstr(error.text, "auth_secret_file '"));
+	assert_non_null(strstr(error.text, "a secret of 5 bytes"));
+	unlink(path);
+	assert_int_equal(guard_policy_reload(out, &error), SKYNET_ECONFIG);
+	assert_non_null(strstr(error.text, "cannot read auth_secret_file"));
+	struct guard_policy *other = make_policy(&BAD);
+	struct pair last = guards_of(out, other);
+	talk(&last, 7);
+	expect_open(&last);
+	end_pair(&last);
+
+	/* What stands in the config itself cannot be read again. */
+	assert_null(guard_policy_files(in));
+	assert_int_equal(guard_policy_reload(in, &error), SKYNET_OK);
+	guard_policy_drop(other);
+	guard_policy_drop(in);
+	guard_policy_drop(out);
+	certs_fini(&files);
+}
+
+static void
 lines_about_failures_are_few(void **state) {
 	(void)state;
 	struct guard_policy *policy = make_policy(&GOOD);
@@ -549,6 +601,7 @@ main(void) {
 		cmocka_unit_test(refusals_and_versions_are_explained),
 		cmocka_unit_test(without_randomness_or_hash_it_fails),
 		cmocka_unit_test(bad_secrets_are_config_errors_that_do_not_show_them),
+		cmocka_unit_test(secrets_that_are_read_again_count_for_what_begins_then),
 		cmocka_unit_test(lines_about_failures_are_few),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,7 +185,7 @@ a_certificate_of_another_ca_is_refused_by_either_side(void **state) {
 	expect_failed(pair.ends[GUARD_DIALLER], "certificate that is not accepted");
 	end_pair(&pair);
 	/* The stranger trusts anybody. */
-	SSL_CTX_set_verify(bad->tls, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_verify(bad->credential->tls, SSL_VERIFY_NONE, NULL);
 	pair = guards_of(bad, good);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_LISTENER], "certificate that is not accepted");
@@ -204,8 +204,8 @@ static void
 no_certificate_at_all_is_refused(void **state) {
 	(void)state;
 	struct guard_policy *good = policy_of("one"), *bare = policy_of("two");
-	SSL_CTX_free(bare->tls);
-	bare->tls = __real_SSL_CTX_new(TLS_method());
+	SSL_CTX_free(bare->credential->tls);
+	bare->credential->tls = __real_SSL_CTX_new(TLS_method());
 	struct pair pair = guards_of(bare, good);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_LISTENER], "it shows no certificate");
@@ -219,8 +219,8 @@ static void
 an_older_tls_is_refused(void **state) {
 	(void)state;
 	struct guard_policy *good = policy_of("one"), *old = policy_of("two");
-	SSL_CTX_set_min_proto_version(old->tls, TLS1_2_VERSION);
-	SSL_CTX_set_max_proto_version(old->tls, TLS1_2_VERSION);
+	SSL_CTX_set_min_proto_version(old->credential->tls, TLS1_2_VERSION);
+	SSL_CTX_set_max_proto_version(old->credential->tls, TLS1_2_VERSION);
 	for (int role = 0; role < 2; role++) {
 		struct pair pair =
 			role == GUARD_DIALLER ? guards_of(old, good) : guards_of(good, old);
@@ -237,7 +237,8 @@ static void
 an_expired_certificate_is_refused_and_named_so(void **state) {
 	(void)state;
 	struct guard_policy *good = policy_of("one"), *brief = policy_of("brief");
-	X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(good->tls), time(NULL) + 5 * DAY_S);
+	X509_VERIFY_PARAM_set_time(
+		SSL_CTX_get0_param(good->credential->tls), time(NULL) + 5 * DAY_S);
 	struct pair pair = guards_of(brief, good);
 	talk(&pair, SIZE_MAX);
 	expect_failed(pair.ends[GUARD_LISTENER], "certificate has expired");
@@ -444,6 +445,56 @@ bad_files_are_config_errors_that_name_the_setting(void **state) {
 	expect_refused(tls_config(&ours, "old", &ours, "ca"), "certificate has expired");
 }
 
+static void
+certificates_that_are_read_again_count_for_what_begins_then(void **state) {
+	(void)state;
+	struct skynet_error error = {0};
+	struct certs old, fresh;
+	certs_init(&old, "ca");
+	certs_add(&old, "node", 30);
+	certs_init(&fresh, "ca");
+	certs_add(&fresh, "node", 30);
+	struct guard_config config = tls_config(&old, "node", &old, "ca");
+	struct guard_policy *policy = make_policy(&config), *peer = make_policy(&config);
+	struct pair early = guards_of(policy, peer);
+	talk(&early, SIZE_MAX);
+	expect_open(&early);
+
+	/* The new certificate without its key, then with the old authority: nothing changes. */
+	rename(cert_path(&fresh, "node", "pem"), cert_path(&old, "node", "pem"));
+	assert_int_equal(guard_policy_reload(policy, &error), SKYNET_ECONFIG);
+	assert_non_null(strstr(error.text, "tls_key"));
+	rename(cert_path(&fresh, "node", "key"), cert_path(&old, "node", "key"));
+	assert_int_equal(guard_policy_reload(policy, &error), SKYNET_ECONFIG);
+	assert_non_null(strstr(error.text, "not of"));
+	struct pair same = guards_of(peer, policy);
+	talk(&same, SIZE_MAX);
+	expect_open(&same);
+	end_pair(&same);
+
+	rename(cert_path(&fresh, "ca", "pem"), cert_path(&old, "ca", "pem"));
+	assert_int_equal(guard_policy_reload(policy, &error), SKYNET_OK);
+	struct pair late = guards_of(peer, policy);
+	talk(&late, SIZE_MAX);
+	assert_int_equal(late.ends[GUARD_LISTENER]->state, GUARD_FAILED);
+	end_pair(&late);
+	assert_int_equal(guard_policy_reload(peer, &error), SKYNET_OK);
+	late = guards_of(peer, policy);
+	talk(&late, SIZE_MAX);
+	expect_open(&late);
+	end_pair(&late);
+
+	/* What was open before is so still. */
+	guard_send(early.ends[0], "hello", 5);
+	talk(&early, SIZE_MAX);
+	expect_plain(&early, GUARD_LISTENER, "hello", 5);
+	end_pair(&early);
+	guard_policy_drop(policy);
+	guard_policy_drop(peer);
+	certs_fini(&old);
+	certs_fini(&fresh);
+}
+
 int
 main(void) {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +514,7 @@ main(void) {
 		cmocka_unit_test(a_handshake_cut_anywhere_has_not_authenticated),
 		cmocka_unit_test(openssl_that_fails_is_an_error),
 		cmocka_unit_test(bad_files_are_config_errors_that_name_the_setting),
+		cmocka_unit_test(certificates_that_are_read_again_count_for_what_begins_then),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
