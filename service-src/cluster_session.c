@@ -6,7 +6,6 @@
 
 #define PLACES_MIN 64
 #define HASH       2654435769u
-#define JOIN_AHEAD 64 /* times what has come is reserved, for what was announced */
 
 void
 cluster_sessions_init(struct cluster_sessions *sessions) {
@@ -79,20 +78,4 @@ cluster_sessions_remove(struct cluster_sessions *sessions, struct cluster_sessio
 	}
 	sessions->places[gap] = (struct cluster_session){.id = 0};
 	sessions->count--;
-}
-
-bool
-cluster_join_add(struct cluster_join *join, const char *data, size_t size) {
-	if (size > join->total - join->size)
-		return false;
-	size_t needed = join->size + size;
-	if (needed > join->capacity) {
-		size_t capacity = needed * JOIN_AHEAD;
-		join->capacity = capacity < join->total ? capacity : join->total;
-		join->data = skynet_realloc(join->data, join->capacity);
-	}
-	if (size > 0)
-		memcpy(join->data + join->size, data, size);
-	join->size = needed;
-	return true;
 }

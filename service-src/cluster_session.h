@@ -1,18 +1,10 @@
-/* Sessions of a cluster link by number, and payloads that are put together from parts. One thread
- * at a time.
- */
+/* Sessions of a cluster link by number. One thread at a time. */
 #ifndef SKYNET_CLUSTER_SESSION_H
 #define SKYNET_CLUSTER_SESSION_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* A payload that comes in parts. Memory grows with what has come, not with what was announced. */
-struct cluster_join {
-	char *data; /* skynet_malloc */
-	size_t size, capacity, total;
-};
 
 struct cluster_session {
 	uint32_t id;     /* the key; 0: free place */
@@ -43,8 +35,5 @@ struct cluster_session *cluster_sessions_find(const struct cluster_sessions *ses
 
 /// Removes one that find or add returned.
 void cluster_sessions_remove(struct cluster_sessions *sessions, struct cluster_session *session);
-
-/// Appends a part (borrowed). Returns false when more came than was announced.
-bool cluster_join_add(struct cluster_join *join, const char *data, size_t size);
 
 #endif

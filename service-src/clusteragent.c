@@ -53,13 +53,25 @@ answer(struct clusteragent *agent, uint32_t session, enum cluster_response_kind 
 	const char *data, size_t size) {
 	char head[CLUSTER_HEAD_MAX];
 	size_t head_size = cluster_head_response(head, session, kind, size);
-	cluster_output_write(&agent->output, head, head_size, data, size);
+	lane_output_write(&agent->output, head, head_size, data, size);
 }
 
 static void
 answer_error(struct clusteragent *agent, uint32_t session, const char *text, size_t size) {
 	answer(agent, session, CLUSTER_ANSWER_ERROR, text, size < ERROR_MAX ? size : ERROR_MAX);
 }
+
+static size_t
+part_head(char *head, const struct lane_item *item, size_t size, bool last) {
+	return cluster_head_response(
+		head, item->session, last ? CLUSTER_ANSWER_LAST : CLUSTER_ANSWER_PART, size);
+}
+
+static const struct lane_framing FRAMING = {
+	.part_size = CLUSTER_PART_SIZE,
+	.part_head = part_head,
+	.same_target = cluster_targets_meet,
+};
 
 void
 agent_answer_text(struct clusteragent *agent, uint32_t session, const char *text) {
@@ -71,9 +83,9 @@ static void
 answer_parts(struct clusteragent *agent, uint32_t session, char *data, size_t size) {
 	char head[CLUSTER_HEAD_MAX];
 	size_t head_size = cluster_head_response_begin(head, session, (uint32_t)size);
-	cluster_output_write(&agent->output, head, head_size, NULL, 0);
-	cluster_output_queue(&agent->output, cluster_lane_key(session, 0), CLUSTER_RESPONSE_PARTS,
-		session, NULL, 0, data, data, size);
+	lane_output_write(&agent->output, head, head_size, NULL, 0);
+	lane_output_queue(&agent->output, lane_key(session, 0), LANE_PARTS, session, NULL, 0, data,
+		data, size);
 }
 
 /* Returns true when it has taken `data`. */
@@ -96,7 +108,7 @@ confirm(struct clusteragent *agent, bool now) {
 	if (!agent->ours || agent->unconfirmed == 0 || (!now && agent->unconfirmed < CONFIRM_SIZE))
 		return;
 	size_t size = cluster_head_confirm(head, agent->unconfirmed);
-	cluster_output_write(&agent->output, head, size, NULL, 0);
+	lane_output_write(&agent->output, head, size, NULL, 0);
 	agent->unconfirmed = 0;
 }
 
@@ -169,8 +181,8 @@ add_part(struct clusteragent *agent, const struct cluster_request *part) {
 		return;
 	}
 	struct parts *parts = session->extra;
-	struct cluster_join *join = &parts->join;
-	if (!parts->broken && !cluster_join_add(join, part->data, part->size))
+	struct payload_join *join = &parts->join;
+	if (!parts->broken && !payload_join_add(join, part->data, part->size))
 		parts->broken = true;
 	if (part->kind == CLUSTER_PART)
 		return;
@@ -212,7 +224,7 @@ answer_probe(struct clusteragent *agent, const struct cluster_request *request) 
 		return false;
 	agent->ours = true;
 	ask_identity(agent, identity);
-	cluster_output_set_window(&agent->output, (int64_t)window);
+	lane_output_set_window(&agent->output, (int64_t)window);
 	cluster_probe_pack(payload, CLUSTER_PROBE_VERSION, 0);
 	answer(agent, CLUSTER_PROBE, CLUSTER_ANSWER_OK, payload, sizeof payload);
 	return true;
@@ -230,7 +242,7 @@ take_tag(struct clusteragent *agent, const char *tag, size_t size) {
 static void
 take_extra(struct clusteragent *agent, enum cluster_extra extra, uint32_t value) {
 	if (extra == CLUSTER_EXTRA_CONFIRM)
-		cluster_output_confirm(&agent->output, value);
+		lane_output_confirm(&agent->output, value);
 	else if (extra == CLUSTER_EXTRA_DEADLINE)
 		agent->deadline_ns = skynet_clock_ns(agent->context) + value * NS_PER_MS;
 }
@@ -345,7 +357,7 @@ on_socket(struct clusteragent *agent, const struct skynet_socket_message *messag
 		break;
 	case SKYNET_SOCKET_TYPE_WARNING:
 		if (message->ud == 0)
-			cluster_output_resume(&agent->output);
+			lane_output_resume(&agent->output);
 		break;
 	case SKYNET_SOCKET_TYPE_ERROR:
 	case SKYNET_SOCKET_TYPE_CLOSE:
@@ -360,7 +372,7 @@ on_socket(struct clusteragent *agent, const struct skynet_socket_message *messag
 /* Reads no more requests while the other node does not read its answers. */
 static void
 update_pause(struct clusteragent *agent) {
-	size_t waiting = cluster_output_waiting(&agent->output);
+	size_t waiting = lane_output_waiting(&agent->output);
 	bool pause = agent->limit != 0 && agent->output.stalled &&
 		     waiting > (agent->paused ? agent->limit / 2 : agent->limit);
 	if (pause == agent->paused || agent->socket < 0)
@@ -378,7 +390,7 @@ settle(struct clusteragent *agent) {
 		return;
 	if (agent->output.size > 0)
 		confirm(agent, true);
-	cluster_output_settle(&agent->output);
+	lane_output_settle(&agent->output);
 	update_pause(agent);
 	if (agent->output.failed) {
 		skynet_socket_shutdown(agent->context, agent->socket);
@@ -450,7 +462,7 @@ clusteragent_init(struct clusteragent *agent, struct skynet_context *context, co
 		return 1;
 	}
 	agent->socket = (int)id;
-	cluster_output_init(&agent->output, context, agent->socket);
+	lane_output_init(&agent->output, &FRAMING, context, agent->socket);
 	agent->limit = agent->output.limit = limit_setting(context);
 	cluster_deadlines_init(&agent->deadlines, context);
 	skynet_callback(context, agent, dispatch);
@@ -464,7 +476,7 @@ clusteragent_init(struct clusteragent *agent, struct skynet_context *context, co
 void
 clusteragent_release(struct clusteragent *agent) {
 	if (agent->socket >= 0) {
-		cluster_output_spill(&agent->output);
+		lane_output_spill(&agent->output);
 		skynet_socket_close(agent->context, agent->socket);
 	}
 	for (uint32_t i = 0; i <= agent->parts.mask; i++) {
@@ -477,7 +489,7 @@ clusteragent_release(struct clusteragent *agent) {
 	}
 	agent_drop_held(agent);
 	skynet_free(agent->tag);
-	cluster_output_fini(&agent->output);
+	lane_output_fini(&agent->output);
 	if (agent->deadlines.context != NULL)
 		cluster_deadlines_fini(&agent->deadlines);
 	cluster_sessions_fini(&agent->calls);

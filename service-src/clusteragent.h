@@ -8,9 +8,10 @@
 
 #include "cluster_deadline.h"
 #include "cluster_frame.h"
-#include "cluster_output.h"
 #include "cluster_session.h"
+#include "lane_output.h"
 #include "packet_split.h"
+#include "payload_join.h"
 #include "skynet.h"
 
 #define CLUSTER_KNOWN_MAX 1024 /* names; a power of 2 */
@@ -33,7 +34,7 @@ struct request {
 
 /* A request whose parts are coming. */
 struct parts {
-	struct cluster_join join;
+	struct payload_join join;
 	bool broken; /* answered with an error when the last part has come */
 	struct request request;
 };
@@ -48,7 +49,7 @@ struct clusteragent {
 	int socket;
 	uint32_t daemon;
 	struct packet_split split;
-	struct cluster_output output;
+	struct lane_output output;
 	struct cluster_sessions calls; /* session here to session there */
 	struct cluster_deadlines deadlines;
 	struct cluster_sessions parts; /* session there to struct parts */

@@ -100,7 +100,7 @@ on_data(struct clustersender *sender, int id, const char *bytes, size_t size) {
 	}
 	sender_confirm(link, false);
 	if (link != sender->link && !sender_end_drained(sender, link))
-		cluster_output_settle(&link->output);
+		lane_output_settle(&link->output);
 }
 
 /* The system takes bytes again. */
@@ -109,11 +109,11 @@ on_room(struct clustersender *sender, int id) {
 	struct link *link = sender_find_link(sender, id);
 	if (link == NULL)
 		return;
-	cluster_output_resume(&link->output);
+	lane_output_resume(&link->output);
 	if (link == sender->link && sender->state == LINK_UP)
 		sender_release_held(sender);
 	else if (!sender_end_drained(sender, link))
-		cluster_output_settle(&link->output);
+		lane_output_settle(&link->output);
 }
 
 static void
@@ -161,7 +161,7 @@ settle(struct clustersender *sender) {
 	if (link != NULL && sender->state == LINK_UP) {
 		if (link->output.size > 0)
 			sender_confirm(link, true);
-		cluster_output_settle(&link->output);
+		lane_output_settle(&link->output);
 		if (link->output.failed) {
 			skynet_socket_shutdown(sender->context, link->id);
 			sender_lose_link(sender, link, failed, sizeof failed - 1);

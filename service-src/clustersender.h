@@ -10,8 +10,8 @@
 
 #include "cluster_deadline.h"
 #include "cluster_frame.h"
-#include "cluster_output.h"
 #include "cluster_session.h"
+#include "lane_output.h"
 #include "packet_split.h"
 #include "skynet.h"
 
@@ -56,7 +56,7 @@ struct link {
 	uint64_t heard_ns;    /* when something has come */
 	uint64_t probe_ns;    /* when the probe went out; 0: answered */
 	struct packet_split split;
-	struct cluster_output output;
+	struct lane_output output;
 };
 
 /* A tag that belongs to the next request of a service. */

@@ -8,13 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "payload_join.h"
+
 #define ERROR_MAX 1200
 
 /* An answer that comes in parts, or waits behind one. */
 struct answer {
 	struct answer *next;
 	struct answer_queue *queue;
-	struct cluster_join join;
+	struct payload_join join;
 	bool complete;
 	int type; /* 0: nothing is sent */
 	int session;
@@ -221,7 +223,7 @@ begin_answer(struct clustersender *sender, struct cluster_session *call, uint32_
 static void
 answer_joined(struct clustersender *sender, struct cluster_session *call) {
 	struct answer *answer = call->extra;
-	struct cluster_join join = answer->join;
+	struct payload_join join = answer->join;
 	if (join.size != join.total) {
 		refuse_answer(sender, call);
 		return;
@@ -245,7 +247,7 @@ sender_take_response(struct clustersender *sender, struct cluster_session *call,
 		refuse_answer(sender, call);
 	} else if (answer == NULL) {
 		deliver(sender, call, PTYPE_RESPONSE, response->data, response->size);
-	} else if (!cluster_join_add(&answer->join, response->data, response->size)) {
+	} else if (!payload_join_add(&answer->join, response->data, response->size)) {
 		refuse_answer(sender, call);
 	} else if (response->kind == CLUSTER_ANSWER_PART) {
 		return false;

@@ -37,17 +37,28 @@
 
 /* ---- connections ---- */
 
+static size_t
+part_head(char *head, const struct lane_item *item, size_t size, bool last) {
+	return cluster_head_part(head, item->session, size, last);
+}
+
+static const struct lane_framing FRAMING = {
+	.part_size = CLUSTER_PART_SIZE,
+	.part_head = part_head,
+	.same_target = cluster_targets_meet,
+};
+
 static void
 free_link(struct link *link) {
 	packet_split_fini(&link->split);
-	cluster_output_fini(&link->output);
+	lane_output_fini(&link->output);
 	skynet_free(link);
 }
 
 /* Closes the connection when all has been sent. */
 static void
 close_link(struct clustersender *sender, struct link *link) {
-	cluster_output_spill(&link->output);
+	lane_output_spill(&link->output);
 	skynet_socket_close(sender->context, link->id);
 	free_link(link);
 }
@@ -74,7 +85,7 @@ sender_find_link(struct clustersender *sender, int id) {
 
 bool
 sender_end_drained(struct clustersender *sender, struct link *link) {
-	if (link == sender->link || link->waiting > 0 || cluster_output_waiting(&link->output) > 0)
+	if (link == sender->link || link->waiting > 0 || lane_output_waiting(&link->output) > 0)
 		return false;
 	forget_draining(sender, link);
 	close_link(sender, link);
@@ -271,7 +282,7 @@ dial(struct clustersender *sender, const char *address) {
 	link->sender = sender;
 	link->id = skynet_socket_connect_guarded(sender->context, host, port);
 	packet_split_init(&link->split, HEAD_WIDTH);
-	cluster_output_init(&link->output, sender->context, link->id);
+	lane_output_init(&link->output, &FRAMING, sender->context, link->id);
 	link->output.limit = sender->limit;
 	sender->link = link;
 	sender->state = LINK_DIALLING;
@@ -320,7 +331,7 @@ sender_probe(struct clustersender *sender, struct link *link) {
 	cluster_probe_pack(payload, (uint32_t)window_of(sender), sender->identity);
 	size_t head_size =
 		cluster_head_request(head, &question, false, CLUSTER_PROBE, sizeof payload);
-	cluster_output_write(&link->output, head, head_size, payload, sizeof payload);
+	lane_output_write(&link->output, head, head_size, payload, sizeof payload);
 	link->probed = true;
 	link->probe_ns = skynet_clock_ns(sender->context);
 }
@@ -341,7 +352,7 @@ probe_answered(
 	if (link == sender->link)
 		sender->peer = ours ? PEER_OURS : PEER_OTHER;
 	if (ours)
-		cluster_output_set_window(&link->output, window_of(sender));
+		lane_output_set_window(&link->output, window_of(sender));
 }
 
 bool
@@ -355,7 +366,7 @@ sender_take_control(
 	if (response->session != CLUSTER_CONFIRM)
 		return false;
 	if (cluster_confirm_read(response, &size))
-		cluster_output_confirm(&link->output, size);
+		lane_output_confirm(&link->output, size);
 	return true;
 }
 
@@ -366,7 +377,7 @@ sender_confirm(struct link *link, bool now) {
 		(!now && link->unconfirmed < (uint32_t)CONFIRM_SIZE))
 		return;
 	size_t size = cluster_head_extra(head, CLUSTER_EXTRA_CONFIRM, link->unconfirmed);
-	cluster_output_write(&link->output, head, size, NULL, 0);
+	lane_output_write(&link->output, head, size, NULL, 0);
 	link->unconfirmed = 0;
 }
 
@@ -379,7 +390,7 @@ beat(struct clustersender *sender, struct link *link, bool known) {
 		cut_link(sender, link, "gives no sign of life");
 	} else if (link->probe_ns == 0) {
 		sender_probe(sender, link);
-		cluster_output_settle(&link->output);
+		lane_output_settle(&link->output);
 	}
 }
 
@@ -450,7 +461,7 @@ on_change(struct clustersender *sender, const char *text, size_t size) {
 		forget_draining(sender, old);
 		close_link(sender, old);
 	} else if (!sender_end_drained(sender, old)) {
-		cluster_output_settle(&old->output);
+		lane_output_settle(&old->output);
 	}
 	keep_ticking(sender);
 	sender_ask_address(sender);
@@ -485,7 +496,7 @@ answer_status(struct clustersender *sender, uint32_t source, int session) {
 	size_t waiting = sender->held_size;
 	int draining = 0;
 	if (sender->link != NULL)
-		waiting += cluster_output_waiting(&sender->link->output);
+		waiting += lane_output_waiting(&sender->link->output);
 	for (const struct link *link = sender->draining; link != NULL; link = link->next)
 		draining++;
 	int64_t rejected = skynet_stat_get(context, 0, SKYNET_STAT_REJECTED);

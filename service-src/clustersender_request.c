@@ -56,7 +56,7 @@ sender_expire_call(struct clustersender *sender, uint32_t number) {
 	struct link *link = sender_find_link(sender, call->link);
 	call->timer = 0;
 	if (link != NULL)
-		cluster_output_cancel(&link->output, number);
+		lane_output_cancel(&link->output, number);
 	sender_fail_call(sender, call->peer, (int)call->number, "timeout", sender->node,
 		strlen(sender->node));
 	sender_drop_call(sender, call);
@@ -156,18 +156,18 @@ static bool
 write_request(struct clustersender *sender, const struct request *request, const struct tag *tag,
 	void *block) {
 	char small[CLUSTER_HEAD_MAX + EXTRA_SIZE], *head = small;
-	struct cluster_output *output = &sender->link->output;
-	uint64_t key = cluster_lane_key(request->source, cluster_target(&request->to));
+	struct lane_output *output = &sender->link->output;
+	uint64_t key = lane_key(request->source, cluster_target(&request->to));
 	if (tag != NULL)
 		head = skynet_malloc(sizeof small + CLIENT_TAG_SIZE + tag->size);
 	size_t head_size = put_heads(sender, request, tag, head);
 	bool parts = request->size > CLUSTER_REQUEST_MAX;
-	bool taken = parts || (output->lane != NULL && cluster_output_waits(output, key));
+	bool taken = parts || (output->lane != NULL && lane_output_waits(output, key));
 	if (taken)
-		cluster_output_queue(output, key, parts ? CLUSTER_REQUEST_PARTS : CLUSTER_WHOLE,
-			request->number, head, head_size, block, request->payload, request->size);
+		lane_output_queue(output, key, parts ? LANE_PARTS : LANE_WHOLE, request->number,
+			head, head_size, block, request->payload, request->size);
 	else
-		cluster_output_write(output, head, head_size, request->payload, request->size);
+		lane_output_write(output, head, head_size, request->payload, request->size);
 	if (head != small)
 		skynet_free(head);
 	return taken;
@@ -241,7 +241,7 @@ static size_t
 waiting_size(const struct clustersender *sender) {
 	size_t size = sender->held_size;
 	if (sender->link != NULL)
-		size += cluster_output_waiting(&sender->link->output);
+		size += lane_output_waiting(&sender->link->output);
 	return size;
 }
 

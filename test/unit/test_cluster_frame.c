@@ -11,6 +11,7 @@
 
 #include "cluster_frame.h"
 #include "cluster_session.h"
+#include "payload_join.h"
 #include "skynet_malloc.h"
 
 #define FRAME_MAX   512
@@ -239,12 +240,12 @@ sessions_are_found_until_they_are_removed(void **state) {
 static void
 parts_never_take_more_than_was_announced(void **state) {
 	(void)state;
-	struct cluster_join join = {.total = 10};
-	assert_true(cluster_join_add(&join, "01234", 5));
-	assert_true(cluster_join_add(&join, "", 0));
+	struct payload_join join = {.total = 10};
+	assert_true(payload_join_add(&join, "01234", 5));
+	assert_true(payload_join_add(&join, "", 0));
 	assert_true(join.capacity <= 10);
-	assert_false(cluster_join_add(&join, "567890", 6));
-	assert_true(cluster_join_add(&join, "56789", 5));
+	assert_false(payload_join_add(&join, "567890", 6));
+	assert_true(payload_join_add(&join, "56789", 5));
 	assert_int_equal(join.size, 10);
 	assert_memory_equal(join.data, "0123456789", 10);
 	skynet_free(join.data);
@@ -253,8 +254,8 @@ parts_never_take_more_than_was_announced(void **state) {
 static void
 an_announced_size_takes_no_memory_before_the_bytes_come(void **state) {
 	(void)state;
-	struct cluster_join join = {.total = CLUSTER_MESSAGE_MAX};
-	assert_true(cluster_join_add(&join, "x", 1));
+	struct payload_join join = {.total = CLUSTER_MESSAGE_MAX};
+	assert_true(payload_join_add(&join, "x", 1));
 	assert_true(join.capacity <= 64);
 	skynet_free(join.data);
 }

@@ -1,6 +1,6 @@
 // wrap: skynet_socket_write skynet_socket_sendbuffer skynet_stat_get
-/* What leaves on a cluster link, and when: parts take turns, small frames pass between them, the
- * order of a lane holds, whatever the system takes at a time.
+/* What leaves on a link between nodes, and when: parts take turns, small frames pass between them,
+ * the order of a lane holds, whatever the system takes at a time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "cluster_frame.h"
-#include "cluster_output.h"
+#include "lane_output.h"
 #include "packet_split.h"
 #include "skynet_socket.h"
 
@@ -132,9 +132,15 @@ __wrap_skynet_stat_get(struct skynet_context *context, uint32_t handle, enum sky
 
 /* ---- fixture ---- */
 
+static size_t
+part_head(char *head, const struct lane_item *item, size_t size, bool last) {
+	return cluster_head_part(head, item->session, size, last);
+}
+
 struct fixture {
 	struct wire wire;
-	struct cluster_output output;
+	struct lane_framing framing;
+	struct lane_output output;
 };
 
 static int
@@ -142,7 +148,12 @@ setup(void **state) {
 	struct fixture *f = calloc(1, sizeof *f);
 	f->wire.takes = f->wire.at_once = UNTAKEN;
 	packet_split_init(&f->wire.split, 2);
-	cluster_output_init(&f->output, NULL, 1);
+	f->framing = (struct lane_framing){
+		.part_size = CLUSTER_PART_SIZE,
+		.part_head = part_head,
+		.same_target = cluster_targets_meet,
+	};
+	lane_output_init(&f->output, &f->framing, NULL, 1);
 	current_wire = &f->wire;
 	*state = f;
 	return 0;
@@ -151,7 +162,7 @@ setup(void **state) {
 static int
 teardown(void **state) {
 	struct fixture *f = *state;
-	cluster_output_fini(&f->output);
+	lane_output_fini(&f->output);
 	packet_split_fini(&f->wire.split);
 	free(f);
 	return 0;
@@ -159,29 +170,29 @@ teardown(void **state) {
 
 static void
 put_large(struct fixture *f, uint32_t sender, uint32_t session, size_t size) {
-	uint64_t key = cluster_lane_key(sender, 0);
+	uint64_t key = lane_key(sender, 0);
 	static const struct cluster_address to = {.handle = 5};
 	char head[CLUSTER_HEAD_MAX], *block = skynet_malloc(size);
 	for (size_t i = 0; i < size; i++)
 		block[i] = payload_byte(session, i);
 	size_t head_size = cluster_head_request(head, &to, false, session, size);
-	cluster_output_queue(&f->output, key, CLUSTER_REQUEST_PARTS, session, head, head_size,
-		block, block, size);
+	lane_output_queue(
+		&f->output, key, LANE_PARTS, session, head, head_size, block, block, size);
 }
 
 static void
 put_small(struct fixture *f, uint32_t sender, uint32_t session) {
-	uint64_t key = cluster_lane_key(sender, 0);
+	uint64_t key = lane_key(sender, 0);
 	static const struct cluster_address to = {.handle = 5};
 	char head[CLUSTER_HEAD_MAX];
 	size_t head_size = cluster_head_request(head, &to, false, session, 3);
-	if (cluster_output_waits(&f->output, key)) {
+	if (lane_output_waits(&f->output, key)) {
 		char *block = skynet_malloc(3);
 		memcpy(block, "abc", 3);
-		cluster_output_queue(
-			&f->output, key, CLUSTER_WHOLE, session, head, head_size, block, block, 3);
+		lane_output_queue(
+			&f->output, key, LANE_WHOLE, session, head, head_size, block, block, 3);
 	} else {
-		cluster_output_write(&f->output, head, head_size, "abc", 3);
+		lane_output_write(&f->output, head, head_size, "abc", 3);
 	}
 }
 
@@ -189,9 +200,9 @@ put_small(struct fixture *f, uint32_t sender, uint32_t session) {
 static void
 drain(struct fixture *f) {
 	f->wire.takes = UNTAKEN;
-	while (cluster_output_waiting(&f->output) > 0) {
-		cluster_output_resume(&f->output);
-		cluster_output_settle(&f->output);
+	while (lane_output_waiting(&f->output) > 0) {
+		lane_output_resume(&f->output);
+		lane_output_settle(&f->output);
 		assert_false(f->output.failed);
 	}
 }
@@ -224,16 +235,42 @@ a_small_frame_passes_parts_of_another_lane_only(void **state) {
 	struct fixture *f = *state;
 	f->wire.takes = (int64_t)CLUSTER_PART_SIZE;
 	put_large(f, 1, 1, LARGE);
-	cluster_output_settle(&f->output);
+	lane_output_settle(&f->output);
 	assert_true(f->output.stalled);
 	put_small(f, 1, 3);
 	put_small(f, 2, 4);
 	drain(f);
 	/* One batch had been begun. */
 	const char *passed = strstr(f->wire.order, "s4"), *kept = strstr(f->wire.order, "s3");
-	assert_int_equal(passed - f->wire.order, 2 * (1 + CLUSTER_BATCH_PARTS));
+	assert_int_equal(passed - f->wire.order, 2 * (1 + LANE_BATCH_PARTS));
 	assert_string_equal(kept, "s3");
 	assert_int_equal(f->wire.got[1], LARGE);
+}
+
+static void
+no_more_payloads_are_begun_than_the_other_end_takes(void **state) {
+	struct fixture *f = *state;
+	f->framing.begun_max = 2;
+	for (uint32_t i = 1; i <= 4; i++)
+		put_large(f, i, i, 2 * CLUSTER_PART_SIZE);
+	put_small(f, 4, 5);
+	drain(f);
+	assert_string_equal(f->wire.order, "B1p1B2p2L1L2B3p3B4p4L3L4s5");
+	assert_int_equal(f->output.begun, 0);
+}
+
+static void
+a_frame_in_a_lane_has_its_tail(void **state) {
+	struct fixture *f = *state;
+	static const struct cluster_address to = {.handle = 5};
+	char head[CLUSTER_HEAD_MAX], *block = skynet_malloc(3);
+	memcpy(block, "abc", 3);
+	size_t head_size = cluster_head_request(head, &to, false, 1, 5);
+	lane_output_queue_frame(&f->output, lane_key(1, 0), head, head_size, "de", 2, block, 3);
+	put_small(f, 1, 2);
+	f->wire.at_once = 1;
+	drain(f);
+	assert_string_equal(f->wire.order, "s1s2");
 }
 
 static void
@@ -243,12 +280,12 @@ what_may_be_the_same_receiver_waits(void **state) {
 					    name = {.name = "@seven", .name_size = 6},
 					    second = {.name = "@eight", .name_size = 6};
 	char *block = skynet_malloc(1);
-	uint64_t key = cluster_lane_key(1, cluster_target(&handle));
-	cluster_output_queue(&f->output, key, CLUSTER_REQUEST_PARTS, 1, NULL, 0, block, block, 1);
-	assert_true(cluster_output_waits(&f->output, key));
-	assert_true(cluster_output_waits(&f->output, cluster_lane_key(1, cluster_target(&name))));
-	assert_false(cluster_output_waits(&f->output, cluster_lane_key(1, cluster_target(&other))));
-	assert_false(cluster_output_waits(&f->output, cluster_lane_key(2, cluster_target(&name))));
+	uint64_t key = lane_key(1, cluster_target(&handle));
+	lane_output_queue(&f->output, key, LANE_PARTS, 1, NULL, 0, block, block, 1);
+	assert_true(lane_output_waits(&f->output, key));
+	assert_true(lane_output_waits(&f->output, lane_key(1, cluster_target(&name))));
+	assert_false(lane_output_waits(&f->output, lane_key(1, cluster_target(&other))));
+	assert_false(lane_output_waits(&f->output, lane_key(2, cluster_target(&name))));
 	assert_false(cluster_targets_meet(cluster_target(&name), cluster_target(&second)));
 }
 
@@ -277,20 +314,20 @@ static void
 a_window_bounds_the_parts_under_way(void **state) {
 	struct fixture *f = *state;
 	const size_t window = 100000;
-	cluster_output_set_window(&f->output, (int64_t)window);
+	lane_output_set_window(&f->output, (int64_t)window);
 	put_large(f, 1, 1, LARGE);
-	cluster_output_settle(&f->output);
+	lane_output_settle(&f->output);
 	assert_true(f->wire.parts_size >= window);
 	assert_true(f->wire.parts_size < window + CLUSTER_PART_SIZE);
 	put_small(f, 2, 2);
-	cluster_output_settle(&f->output);
+	lane_output_settle(&f->output);
 	assert_non_null(strstr(f->wire.order, "s2"));
 	size_t confirmed = 0;
 	while (f->wire.got[1] < LARGE) {
 		size_t before = f->wire.parts_size;
-		cluster_output_confirm(&f->output, (uint32_t)(before - confirmed));
+		lane_output_confirm(&f->output, (uint32_t)(before - confirmed));
 		confirmed = before;
-		cluster_output_settle(&f->output);
+		lane_output_settle(&f->output);
 		assert_true(f->wire.parts_size > before);
 		assert_true(f->wire.parts_size - before < window + CLUSTER_PART_SIZE);
 	}
@@ -300,10 +337,10 @@ a_window_bounds_the_parts_under_way(void **state) {
 static void
 a_peer_that_confirms_too_much_gains_nothing(void **state) {
 	struct fixture *f = *state;
-	cluster_output_set_window(&f->output, 100000);
-	cluster_output_confirm(&f->output, UINT32_MAX);
+	lane_output_set_window(&f->output, 100000);
+	lane_output_confirm(&f->output, UINT32_MAX);
 	put_large(f, 1, 1, LARGE);
-	cluster_output_settle(&f->output);
+	lane_output_settle(&f->output);
 	assert_true(f->wire.parts_size < 100000 + CLUSTER_PART_SIZE);
 }
 
@@ -311,10 +348,10 @@ static void
 without_confirmation_no_more_waits_than_the_limit(void **state) {
 	struct fixture *f = *state;
 	f->output.limit = 200000;
-	cluster_output_set_window(&f->output, 0);
+	lane_output_set_window(&f->output, 0);
 	put_large(f, 1, 1, LARGE);
-	cluster_output_settle(&f->output);
-	assert_true(cluster_output_waiting(&f->output) <= 200000);
+	lane_output_settle(&f->output);
+	assert_true(lane_output_waiting(&f->output) <= 200000);
 }
 
 static void
@@ -322,14 +359,14 @@ what_has_not_begun_can_be_taken_back(void **state) {
 	struct fixture *f = *state;
 	f->wire.takes = 1000;
 	put_large(f, 1, 1, LARGE);
-	cluster_output_settle(&f->output);
+	lane_output_settle(&f->output);
 	put_large(f, 1, 2, LARGE);
 	put_large(f, 2, 3, LARGE);
-	cluster_output_cancel(&f->output, 1); /* has begun */
-	cluster_output_cancel(&f->output, 2);
-	cluster_output_cancel(&f->output, 3);
-	cluster_output_cancel(&f->output, 4); /* unknown */
-	assert_false(cluster_output_waits(&f->output, cluster_lane_key(2, 0)));
+	lane_output_cancel(&f->output, 1); /* has begun */
+	lane_output_cancel(&f->output, 2);
+	lane_output_cancel(&f->output, 3);
+	lane_output_cancel(&f->output, 4); /* unknown */
+	assert_false(lane_output_waits(&f->output, lane_key(2, 0)));
 	drain(f);
 	assert_int_equal(f->wire.got[1], LARGE);
 	assert_int_equal(f->wire.got[2] + f->wire.got[3], 0);
@@ -341,16 +378,16 @@ frames_are_gathered_while_messages_wait(void **state) {
 	f->wire.mailbox = 1;
 	for (int i = 0; i < 100; i++) {
 		put_small(f, 1, 1);
-		cluster_output_settle(&f->output);
+		lane_output_settle(&f->output);
 	}
 	assert_int_equal(f->wire.writes, 0);
 	f->wire.mailbox = 0;
-	cluster_output_settle(&f->output);
+	lane_output_settle(&f->output);
 	assert_int_equal(f->wire.writes, 1);
 	f->wire.mailbox = 1;
 	for (int i = 0; i < 1000; i++) {
 		put_small(f, 1, 1);
-		cluster_output_settle(&f->output);
+		lane_output_settle(&f->output);
 	}
 	assert_true(f->wire.writes > 1); /* not for ever */
 }
@@ -360,11 +397,11 @@ a_spill_hands_over_all_of_it(void **state) {
 	struct fixture *f = *state;
 	f->wire.takes = 50000;
 	put_large(f, 1, 1, LARGE);
-	cluster_output_settle(&f->output);
+	lane_output_settle(&f->output);
 	put_small(f, 1, 2);
 	put_large(f, 2, 3, LARGE);
-	cluster_output_spill(&f->output);
-	assert_int_equal(cluster_output_waiting(&f->output), 0);
+	lane_output_spill(&f->output);
+	assert_int_equal(lane_output_waiting(&f->output), 0);
 	assert_int_equal(f->wire.got[1] + f->wire.got[3], 2 * LARGE);
 	assert_non_null(strstr(f->wire.order, "s2"));
 }
@@ -377,6 +414,8 @@ main(void) {
 		CASE(parts_of_several_payloads_take_turns),
 		CASE(payloads_of_one_lane_leave_one_after_the_other),
 		CASE(a_small_frame_passes_parts_of_another_lane_only),
+		CASE(no_more_payloads_are_begun_than_the_other_end_takes),
+		CASE(a_frame_in_a_lane_has_its_tail),
 		CASE(what_may_be_the_same_receiver_waits),
 		CASE(nothing_is_lost_whatever_the_system_takes),
 		CASE(a_window_bounds_the_parts_under_way),

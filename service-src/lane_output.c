@@ -1,46 +1,51 @@
-#include "cluster_output.h"
+#include "lane_output.h"
 
 #include <string.h>
 
-#include "cluster_frame.h"
 #include "skynet_socket.h"
 
 #define CAPACITY_MIN ((size_t)512)
 #define GATHER_SIZE  ((size_t)262144) /* then it is written, even if more messages wait */
 #define SETTLE_MAX   256              /* messages, then it is written */
 
-struct cluster_lane {
-	struct cluster_lane *next; /* in the ring */
+struct lane {
+	struct lane *next; /* in the ring */
 	uint64_t key;
-	struct cluster_item *first, *last;
+	struct lane_item *first, *last;
 };
 
 void
-cluster_output_init(struct cluster_output *output, struct skynet_context *context, int id) {
-	*output = (struct cluster_output){
-		.context = context, .id = id, .credit = INT64_MAX, .window = INT64_MAX};
+lane_output_init(struct lane_output *output, const struct lane_framing *framing,
+	struct skynet_context *context, int id) {
+	*output = (struct lane_output){
+		.framing = framing,
+		.context = context,
+		.id = id,
+		.credit = INT64_MAX,
+		.window = INT64_MAX,
+	};
 }
 
 /* ---- items and lanes ---- */
 
 static void
-free_item(struct cluster_item *item) {
+free_item(struct lane_item *item) {
 	skynet_free(item->block);
 	skynet_free(item);
 }
 
-/* The lane that `key` belongs to: its own, else one of the same sender whose address has another
- * form and may mean the same receiver. */
-static struct cluster_lane *
-find_lane(const struct cluster_output *output, uint64_t key) {
-	struct cluster_lane *lane = output->lane, *found = NULL;
+/* The lane that `key` belongs to: its own, else one of the same sender that may be for the same
+ * receiver. */
+static struct lane *
+find_lane(const struct lane_output *output, uint64_t key) {
+	struct lane *lane = output->lane, *found = NULL;
 	if (lane == NULL)
 		return NULL;
 	do {
 		if (lane->key == key)
 			return lane;
 		if (lane->key >> 32 == key >> 32 &&
-			cluster_targets_meet((uint32_t)lane->key, (uint32_t)key))
+			output->framing->same_target((uint32_t)lane->key, (uint32_t)key))
 			found = lane;
 		lane = lane->next;
 	} while (lane != output->lane);
@@ -48,15 +53,15 @@ find_lane(const struct cluster_output *output, uint64_t key) {
 }
 
 bool
-cluster_output_waits(const struct cluster_output *output, uint64_t key) {
+lane_output_waits(const struct lane_output *output, uint64_t key) {
 	return find_lane(output, key) != NULL;
 }
 
 /* A new lane, whose turn comes last. */
-static struct cluster_lane *
-add_lane(struct cluster_output *output, uint64_t key) {
-	struct cluster_lane *lane = skynet_malloc(sizeof *lane);
-	*lane = (struct cluster_lane){.next = lane, .key = key};
+static struct lane *
+add_lane(struct lane_output *output, uint64_t key) {
+	struct lane *lane = skynet_malloc(sizeof *lane);
+	*lane = (struct lane){.next = lane, .key = key};
 	if (output->lane != NULL) {
 		lane->next = output->lane->next;
 		output->lane->next = lane;
@@ -67,23 +72,33 @@ add_lane(struct cluster_output *output, uint64_t key) {
 
 /* Ends the lane behind `before`. */
 static void
-remove_lane(struct cluster_output *output, struct cluster_lane *before) {
-	struct cluster_lane *lane = before->next;
+remove_lane(struct lane_output *output, struct lane *before) {
+	struct lane *lane = before->next;
 	before->next = lane->next;
 	if (output->lane == lane)
 		output->lane = before != lane ? before : NULL;
 	skynet_free(lane);
 }
 
-void
-cluster_output_queue(struct cluster_output *output, uint64_t key, enum cluster_form form,
-	uint32_t session, const char *head, size_t head_size, void *block, const char *at,
-	size_t size) {
-	struct cluster_lane *lane = find_lane(output, key);
+/* Puts `item`, whose head and tail are empty, behind the others of its lane. */
+static void
+append_item(struct lane_output *output, uint64_t key, struct lane_item *item) {
+	struct lane *lane = find_lane(output, key);
 	if (lane == NULL)
 		lane = add_lane(output, key);
-	struct cluster_item *item = skynet_malloc(sizeof *item + head_size);
-	*item = (struct cluster_item){
+	if (lane->last != NULL)
+		lane->last->next = item;
+	else
+		lane->first = item;
+	lane->last = item;
+	output->lane_size += item->size;
+}
+
+void
+lane_output_queue(struct lane_output *output, uint64_t key, enum lane_form form, uint32_t session,
+	const char *head, size_t head_size, void *block, const char *at, size_t size) {
+	struct lane_item *item = skynet_malloc(sizeof *item + head_size);
+	*item = (struct lane_item){
 		.form = form,
 		.session = session,
 		.block = block,
@@ -93,18 +108,30 @@ cluster_output_queue(struct cluster_output *output, uint64_t key, enum cluster_f
 	};
 	if (head_size > 0)
 		memcpy(item->head, head, head_size);
-	if (lane->last != NULL)
-		lane->last->next = item;
-	else
-		lane->first = item;
-	lane->last = item;
-	output->lane_size += size;
+	append_item(output, key, item);
+}
+
+void
+lane_output_queue_frame(struct lane_output *output, uint64_t key, const char *head,
+	size_t head_size, const char *tail, size_t tail_size, void *block, size_t size) {
+	struct lane_item *item = skynet_malloc(sizeof *item + head_size + tail_size);
+	*item = (struct lane_item){
+		.form = LANE_WHOLE,
+		.block = block,
+		.at = block,
+		.size = size,
+		.head_size = head_size,
+		.tail_size = tail_size,
+	};
+	memcpy(item->head, head, head_size);
+	memcpy(item->head + head_size, tail, tail_size);
+	append_item(output, key, item);
 }
 
 /* Takes the item of `session` that was not begun out of the lane. */
-static struct cluster_item *
-take_item(struct cluster_lane *lane, uint32_t session) {
-	struct cluster_item *before = NULL, *item = lane->first;
+static struct lane_item *
+take_item(struct lane *lane, uint32_t session) {
+	struct lane_item *before = NULL, *item = lane->first;
 	while (item != NULL && (item->session != session || item->begun)) {
 		before = item;
 		item = item->next;
@@ -121,13 +148,13 @@ take_item(struct cluster_lane *lane, uint32_t session) {
 }
 
 void
-cluster_output_cancel(struct cluster_output *output, uint32_t session) {
-	struct cluster_lane *before = output->lane;
+lane_output_cancel(struct lane_output *output, uint32_t session) {
+	struct lane *before = output->lane;
 	if (before == NULL)
 		return;
 	do {
-		struct cluster_lane *lane = before->next;
-		struct cluster_item *item = take_item(lane, session);
+		struct lane *lane = before->next;
+		struct lane_item *item = take_item(lane, session);
 		if (item != NULL) {
 			output->lane_size -= item->size;
 			free_item(item);
@@ -142,7 +169,7 @@ cluster_output_cancel(struct cluster_output *output, uint32_t session) {
 /* ---- what leaves together ---- */
 
 static void
-add_piece(struct cluster_batch *batch, const char *data, size_t size) {
+add_piece(struct lane_batch *batch, const char *data, size_t size) {
 	if (size == 0)
 		return;
 	batch->pieces[batch->count++] =
@@ -152,33 +179,52 @@ add_piece(struct cluster_batch *batch, const char *data, size_t size) {
 
 /* Adds the next part of `item`. Returns true when it was the last. */
 static bool
-add_part(struct cluster_output *output, struct cluster_item *item, char *head) {
-	struct cluster_batch *batch = &output->batch;
-	if (!item->begun)
-		add_piece(batch, item->head, item->head_size);
-	item->begun = true;
-	size_t part = item->size, head_size = 0;
-	if (item->form != CLUSTER_WHOLE && part > CLUSTER_PART_SIZE)
-		part = CLUSTER_PART_SIZE;
+add_part(struct lane_output *output, struct lane_item *item, char *head) {
+	const struct lane_framing *framing = output->framing;
+	struct lane_batch *batch = &output->batch;
+	bool cut = item->form == LANE_PARTS;
+	size_t part = cut && item->size > framing->part_size ? framing->part_size : item->size;
 	bool last = part == item->size;
-	if (item->form == CLUSTER_REQUEST_PARTS)
-		head_size = cluster_head_part(head, item->session, part, last);
-	else if (item->form == CLUSTER_RESPONSE_PARTS)
-		head_size = cluster_head_response(head, item->session,
-			last ? CLUSTER_ANSWER_LAST : CLUSTER_ANSWER_PART, part);
-	add_piece(batch, head, head_size);
+	if (!item->begun) {
+		add_piece(batch, item->head, item->head_size);
+		output->begun += cut;
+	}
+	item->begun = true;
+	if (cut)
+		add_piece(batch, head, framing->part_head(head, item, part, last));
 	add_piece(batch, item->at, part);
+	if (last) {
+		add_piece(batch, item->head + item->head_size, item->tail_size);
+		output->begun -= cut;
+	}
 	item->at += part;
 	item->size -= part;
 	output->lane_size -= part;
-	if (item->form != CLUSTER_WHOLE && output->window != INT64_MAX)
+	if (cut && output->window != INT64_MAX)
 		output->credit -= (int64_t)part;
 	return last;
 }
 
+/* The lane before the one whose turn it is. NULL: each would begin another payload, and there are
+ * enough. */
+static struct lane *
+next_turn(const struct lane_output *output) {
+	struct lane *before = output->lane;
+	uint32_t most = output->framing->begun_max;
+	if (most == 0 || output->begun < most)
+		return before;
+	do {
+		const struct lane_item *item = before->next->first;
+		if (item->begun || item->form == LANE_WHOLE)
+			return before;
+		before = before->next;
+	} while (before != output->lane);
+	return NULL;
+}
+
 /* True when a part may leave. */
 static bool
-may_send_part(const struct cluster_output *output) {
+may_send_part(const struct lane_output *output) {
 	if (output->lane == NULL)
 		return false;
 	return output->credit > 0 || (output->limit != 0 && output->lane_size > output->limit);
@@ -186,17 +232,20 @@ may_send_part(const struct cluster_output *output) {
 
 /* Collects what is to be written next. Returns false when there is nothing. */
 static bool
-fill_batch(struct cluster_output *output) {
-	struct cluster_batch *batch = &output->batch;
+fill_batch(struct lane_output *output) {
+	struct lane_batch *batch = &output->batch;
 	batch->first = batch->count = 0;
 	batch->size = 0;
 	add_piece(batch, output->data, output->size);
 	batch->frames = output->data;
 	output->data = NULL;
 	output->size = output->capacity = 0;
-	for (int i = 0; i < CLUSTER_BATCH_PARTS && may_send_part(output); i++) {
-		struct cluster_lane *before = output->lane, *lane = before->next;
-		struct cluster_item *item = lane->first;
+	for (int i = 0; i < LANE_BATCH_PARTS && may_send_part(output); i++) {
+		struct lane *before = next_turn(output);
+		if (before == NULL)
+			break;
+		struct lane *lane = before->next;
+		struct lane_item *item = lane->first;
 		output->lane = lane;
 		if (!add_part(output, item, batch->heads[i]))
 			continue;
@@ -212,11 +261,11 @@ fill_batch(struct cluster_output *output) {
 }
 
 static void
-end_batch(struct cluster_batch *batch) {
+end_batch(struct lane_batch *batch) {
 	skynet_free(batch->frames);
 	batch->frames = NULL;
 	while (batch->done != NULL) {
-		struct cluster_item *next = batch->done->next;
+		struct lane_item *next = batch->done->next;
 		free_item(batch->done);
 		batch->done = next;
 	}
@@ -226,7 +275,7 @@ end_batch(struct cluster_batch *batch) {
 
 /* Forgets the first `size` bytes, which are written. */
 static void
-advance(struct cluster_batch *batch, size_t size) {
+advance(struct lane_batch *batch, size_t size) {
 	batch->size -= size;
 	while (size > 0) {
 		struct iovec *piece = &batch->pieces[batch->first];
@@ -242,8 +291,8 @@ advance(struct cluster_batch *batch, size_t size) {
 
 /* Writes the batch. Returns false when the system does not take all of it. */
 static bool
-write_batch(struct cluster_output *output) {
-	struct cluster_batch *batch = &output->batch;
+write_batch(struct lane_output *output) {
+	struct lane_batch *batch = &output->batch;
 	int64_t written = skynet_socket_write(output->context, output->id,
 		&batch->pieces[batch->first], batch->count - batch->first);
 	if (written < 0) {
@@ -261,7 +310,7 @@ write_batch(struct cluster_output *output) {
 
 /* Writes until the system takes no more, nothing is left, or somebody waits for the service. */
 static void
-pump(struct cluster_output *output) {
+pump(struct lane_output *output) {
 	output->settled = 0;
 	while (!output->stalled && !output->failed) {
 		if (output->batch.size == 0 && !fill_batch(output))
@@ -275,7 +324,7 @@ pump(struct cluster_output *output) {
 /* ---- the service's side ---- */
 
 static void
-reserve(struct cluster_output *output, size_t size) {
+reserve(struct lane_output *output, size_t size) {
 	size_t needed = output->size + size;
 	if (needed <= output->capacity)
 		return;
@@ -285,8 +334,8 @@ reserve(struct cluster_output *output, size_t size) {
 }
 
 void
-cluster_output_write(struct cluster_output *output, const char *head, size_t head_size,
-	const char *data, size_t size) {
+lane_output_write(struct lane_output *output, const char *head, size_t head_size, const char *data,
+	size_t size) {
 	reserve(output, head_size + size);
 	memcpy(output->data + output->size, head, head_size);
 	if (size > 0)
@@ -295,7 +344,7 @@ cluster_output_write(struct cluster_output *output, const char *head, size_t hea
 }
 
 void
-cluster_output_settle(struct cluster_output *output) {
+lane_output_settle(struct lane_output *output) {
 	if (output->stalled || output->failed)
 		return;
 	if (output->size == 0 && output->batch.size == 0 && !may_send_part(output))
@@ -307,12 +356,12 @@ cluster_output_settle(struct cluster_output *output) {
 }
 
 void
-cluster_output_resume(struct cluster_output *output) {
+lane_output_resume(struct lane_output *output) {
 	output->stalled = false;
 }
 
 void
-cluster_output_set_window(struct cluster_output *output, int64_t window) {
+lane_output_set_window(struct lane_output *output, int64_t window) {
 	if (output->window == INT64_MAX)
 		output->credit = window;
 	else
@@ -321,7 +370,7 @@ cluster_output_set_window(struct cluster_output *output, int64_t window) {
 }
 
 void
-cluster_output_confirm(struct cluster_output *output, uint32_t size) {
+lane_output_confirm(struct lane_output *output, uint32_t size) {
 	if (output->window == INT64_MAX)
 		return;
 	/* What was sent before the window was set is confirmed too. */
@@ -331,14 +380,14 @@ cluster_output_confirm(struct cluster_output *output, uint32_t size) {
 }
 
 size_t
-cluster_output_waiting(const struct cluster_output *output) {
+lane_output_waiting(const struct lane_output *output) {
 	return output->size + output->batch.size + output->lane_size;
 }
 
 /* Copies what is left of the batch into one block for the socket. */
 static void
-spill_batch(struct cluster_output *output) {
-	struct cluster_batch *batch = &output->batch;
+spill_batch(struct lane_output *output) {
+	struct lane_batch *batch = &output->batch;
 	char *block = skynet_malloc(batch->size), *at = block;
 	for (int i = batch->first; i < batch->count; i++) {
 		memcpy(at, batch->pieces[i].iov_base, batch->pieces[i].iov_len);
@@ -350,19 +399,19 @@ spill_batch(struct cluster_output *output) {
 }
 
 void
-cluster_output_spill(struct cluster_output *output) {
+lane_output_spill(struct lane_output *output) {
 	output->credit = output->window = INT64_MAX;
 	while (!output->failed && (output->batch.size > 0 || fill_batch(output)))
 		spill_batch(output);
 }
 
 void
-cluster_output_fini(struct cluster_output *output) {
+lane_output_fini(struct lane_output *output) {
 	end_batch(&output->batch);
 	while (output->lane != NULL) {
-		struct cluster_lane *lane = output->lane->next;
+		struct lane *lane = output->lane->next;
 		while (lane->first != NULL) {
-			struct cluster_item *next = lane->first->next;
+			struct lane_item *next = lane->first->next;
 			free_item(lane->first);
 			lane->first = next;
 		}
