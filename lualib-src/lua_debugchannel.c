@@ -77,15 +77,24 @@ list_of(lua_State *L) {
 	return skynet_shared_object(context, LIST_KEY, list_create, NULL, list_destroy);
 }
 
+/// Gives an unlisted channel without references: list_add, or NULL with errno when there is none to
+/// be had.
 static struct channel *
 channel_create(void) {
 	struct channel *channel = skynet_calloc(1, sizeof *channel);
-	mutex_init(&channel->lock, LOCK_RANK_LEAF);
 	pthread_condattr_t attributes;
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&channel->arrived, &attributes);
-	pthread_condattr_destroy(&attributes);
+	int failed = pthread_condattr_init(&attributes);
+	if (failed == 0) {
+		pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+		failed = pthread_cond_init(&channel->arrived, &attributes);
+		pthread_condattr_destroy(&attributes);
+	}
+	if (failed != 0) {
+		skynet_free(channel);
+		errno = failed;
+		return NULL;
+	}
+	mutex_init(&channel->lock, LOCK_RANK_LEAF);
 	return channel;
 }
 
@@ -166,6 +175,8 @@ debugchannel_create(lua_State *L) {
 	push_end(L, list);
 	struct channel_end *end = lua_touserdata(L, -1);
 	end->channel = channel_create();
+	if (end->channel == NULL)
+		return luaL_error(L, "cannot make a debug channel: %s", strerror(errno));
 	list_add(list, end->channel);
 	lua_pushlightuserdata(L, end->channel);
 	return 2;

@@ -6,8 +6,8 @@
 #   // whole: yes                     takes the whole kernel and offers its symbols to modules
 include 3rd/cmocka.mk
 
-# 1 per processor; each test has its own ports and folders
-JOBS        ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+# 3 per processor: most tests wait most of the time. Each test has its own ports and folders
+JOBS        ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2))))
 # which tests check runs; a test script or program can also be given to test/run directly
 T           ?= test
 CODEC       ?= seri

@@ -114,9 +114,14 @@ open_file(const char *path, bool included, struct skynet_error *error) {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | (included ? O_NONBLOCK : 0));
 	if (fd < 0)
 		return error_set_errno(error, SKYNET_ECONFIG, errno, "cannot open '%s'", path);
-	if (!included || (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)))
+	if (!included)
+		return fd;
+	int failed = fstat(fd, &info) != 0 ? errno : 0;
+	if (failed == 0 && S_ISREG(info.st_mode))
 		return fd;
 	close(fd);
+	if (failed != 0)
+		return error_set_errno(error, SKYNET_ECONFIG, failed, "cannot read '%s'", path);
 	return error_set(error, SKYNET_ECONFIG, "'%s' is no regular file", path);
 }
 

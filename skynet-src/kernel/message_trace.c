@@ -27,8 +27,10 @@ open_file(struct skynet_context *context) {
 	const char *directory = env_table_get(context->node->settings, "logpath");
 	uint32_t handle = service_handle(context);
 	char path[4096];
-	if (snprintf(path, sizeof path, "%s/%08x.log", directory, handle) >= (int)sizeof path)
+	if (snprintf(path, sizeof path, "%s/%08x.log", directory, handle) >= (int)sizeof path) {
+		log_line(context->node, handle, "Open log file fail: path too long");
 		return NULL;
+	}
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 	FILE *file = fd >= 0 ? fdopen(fd, "a") : NULL;
 	if (file == NULL) {

@@ -71,14 +71,14 @@ finish() {
 
 # ---- Waiting ----
 
-# wait_for COMMAND...: until it succeeds, at most DEADLINE seconds.
+# wait_for COMMAND...: until it succeeds, for DEADLINE seconds; it is tried once more after these.
 wait_for() {
-	waited=0
-	until "$@" 2>/dev/null; do
-		waited=$((waited + 1))
-		[ $waited -le $((DEADLINE * 20)) ] || return 1
+	wait_end=$(($(date +%s) + DEADLINE))
+	while [ "$(date +%s)" -le $wait_end ]; do
+		"$@" 2>/dev/null && return
 		sleep 0.05
 	done
+	"$@" 2>/dev/null
 }
 
 # contains FILE TEXT

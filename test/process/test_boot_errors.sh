@@ -106,4 +106,21 @@ kill -TERM "$pid" 2>/dev/null
 ended first
 is "and_stops_in_order" "$status" 0
 
+# Each start has one descriptor more than that before it, until one is up.
+config node <<'END'
+	start = "aborts 9"
+END
+for limit in 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+	(
+		# shellcheck disable=SC3045
+		ulimit -n "$limit"
+		exec timeout -k 5 "$DEADLINE" "$SKYNET" "$TEST_TMP/node"
+	) >"$TEST_TMP/node.out" 2>"$TEST_TMP/node.err"
+	status=$?
+	[ $status -ne 9 ] || break
+	err=$(cat "$TEST_TMP/node.err")
+	like "only_${limit}_descriptors" "$status $err" "1 skynet: *Too many open files"
+	is "only_${limit}_descriptors: in_one_line" "$(lines "$err")" 1
+done
+is "a_few_more_are_enough" "$status" 9
 finish

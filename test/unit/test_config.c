@@ -1,7 +1,7 @@
 /* Configs: what a file means, where each setting comes from, and how each kind of bad file is told.
  * Each test writes its files into a folder of its own.
  */
-// wrap: read lua_newstate
+// wrap: read fstat lua_newstate
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,11 +26,14 @@ struct fixture {
 	struct skynet_error error;
 };
 
-static int fail_read; /* errno for the next read, 0: none */
+static int fail_read;  /* errno for the next read, 0: none */
+static int fail_fstat; /* errno of each fstat, 0: none */
 static int fail_newstate;
 
 ssize_t __real_read(int fd, void *buffer, size_t size);
 ssize_t __wrap_read(int fd, void *buffer, size_t size);
+int __real_fstat(int fd, struct stat *info);
+int __wrap_fstat(int fd, struct stat *info);
 void *__real_lua_newstate(void *alloc, void *ud);
 void *__wrap_lua_newstate(void *alloc, void *ud);
 
@@ -40,6 +43,14 @@ __wrap_read(int fd, void *buffer, size_t size) {
 		return __real_read(fd, buffer, size);
 	errno = fail_read;
 	fail_read = 0;
+	return -1;
+}
+
+int
+__wrap_fstat(int fd, struct stat *info) {
+	if (fail_fstat == 0)
+		return __real_fstat(fd, info);
+	errno = fail_fstat;
 	return -1;
 }
 
@@ -68,6 +79,7 @@ teardown(void **state) {
 	int status = system(command);
 	free(fixture);
 	fail_read = 0;
+	fail_fstat = 0;
 	fail_newstate = 0;
 	return status;
 }
@@ -433,6 +445,12 @@ reports_files_that_cannot_be_read(void **state) {
 	expect_error(fixture, "a = 1", ": cannot read ");
 	fail_read = EINTR;
 	load_ok(fixture, "a = 1");
+	fail_fstat = EIO; /* only an included file is asked what it is */
+	load_ok(fixture, "a = 1");
+	write_file(fixture, "part", "b = 1");
+	expect_error(fixture, "a = 1\ninclude 'part'", ":2: cannot read '");
+	fail_fstat = 0;
+	load_ok(fixture, "a = 1\ninclude 'part'");
 	skynet_config_clear(&fixture->config);
 	assert_int_equal(
 		skynet_config_load(&fixture->config, "/dev/zero", NULL, 0, &fixture->error),

@@ -1,7 +1,7 @@
 /* Daemon mode: the process that waits, the child that lives, and the pid file between them. The
  * test process is the parent; the child follows a script and leaves with _exit.
  */
-// wrap: pipe fork flock ftruncate pwrite
+// wrap: pipe fork flock ftruncate pwrite pread open setsid
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -22,7 +22,7 @@
 
 #define CHILD_STATUS 7
 
-enum failure { NOTHING, PIPE, FORK, FLOCK, FTRUNCATE, PWRITE };
+enum failure { NOTHING, PIPE, FORK, FLOCK, FTRUNCATE, PWRITE, PREAD, OPEN_NULL, SETSID };
 
 static enum failure failing;
 
@@ -55,6 +55,12 @@ int __real_ftruncate(int fd, off_t size);
 int __wrap_ftruncate(int fd, off_t size);
 ssize_t __real_pwrite(int fd, const void *data, size_t size, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *data, size_t size, off_t offset);
+ssize_t __real_pread(int fd, void *data, size_t size, off_t offset);
+ssize_t __wrap_pread(int fd, void *data, size_t size, off_t offset);
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, int mode);
+pid_t __real_setsid(void);
+pid_t __wrap_setsid(void);
 
 int
 __wrap_pipe(int *ends) {
@@ -84,6 +90,25 @@ ssize_t
 __wrap_pwrite(int fd, const void *data, size_t size, off_t offset) {
 	FAIL_WHEN(PWRITE, ENOSPC);
 	return __real_pwrite(fd, data, size, offset);
+}
+
+ssize_t
+__wrap_pread(int fd, void *data, size_t size, off_t offset) {
+	FAIL_WHEN(PREAD, EIO);
+	return __real_pread(fd, data, size, offset);
+}
+
+int
+__wrap_open(const char *path, int flags, int mode) {
+	if (strcmp(path, "/dev/null") == 0)
+		FAIL_WHEN(OPEN_NULL, EMFILE);
+	return __real_open(path, flags, mode);
+}
+
+pid_t
+__wrap_setsid(void) {
+	FAIL_WHEN(SETSID, EPERM);
+	return __real_setsid();
 }
 
 static int
@@ -286,6 +311,21 @@ reports_a_pid_file_that_cannot_be_written(void **state) {
 	close(fixture->control[1]);
 }
 
+static void
+lives_without_what_is_only_good_to_have(void **state) {
+	struct fixture *fixture = *state;
+	static const enum failure HARMLESS[] = {PREAD, OPEN_NULL, SETSID};
+	for (size_t i = 0; i < sizeof HARMLESS / sizeof HARMLESS[0]; i++) {
+		failing = HARMLESS[i];
+		assert_int_equal(start(fixture), 1);
+		assert_int_equal(fixture->status, 0);
+		end_child(fixture);
+		close(fixture->control[0]);
+		assert_int_equal(__real_pipe(fixture->control), 0);
+	}
+	close(fixture->control[1]);
+}
+
 int
 main(void) {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +339,7 @@ main(void) {
 		TEST(reports_a_pid_file_that_cannot_be_opened),
 		TEST(reports_each_failing_system_call),
 		TEST(reports_a_pid_file_that_cannot_be_written),
+		TEST(lives_without_what_is_only_good_to_have),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,12 @@
 // wrap: epoll_create1 eventfd epoll_ctl open socket bind listen connect fcntl pthread_create
-// wrap: inotify_init1 inotify_add_watch accept4 setsockopt
+// wrap: inotify_init1 inotify_add_watch accept4 setsockopt getsockname getsockopt unlink
 /* Each system call of each constructor fails once, and descriptors run out. */
 #include "socket_fixture.h"
 
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 /* ---- injection ---- */
@@ -25,6 +26,10 @@ enum call {
 	CALL_INOTIFY_INIT,
 	CALL_INOTIFY_ADD,
 	CALL_ACCEPT,
+	CALL_SETSOCKOPT,
+	CALL_GETSOCKNAME,
+	CALL_GETSOCKOPT,
+	CALL_UNLINK,
 	CALL_COUNT
 };
 
@@ -72,6 +77,13 @@ WRAP(CALL_INOTIFY_ADD, int, inotify_add_watch, (int fd, const char *path, uint32
 WRAP(CALL_ACCEPT, int, accept4, (int fd, struct sockaddr *from, socklen_t *size, int flags),
 	(fd, from, size, flags))
 
+WRAP(CALL_GETSOCKNAME, int, getsockname, (int fd, struct sockaddr *name, socklen_t *size),
+	(fd, name, size))
+WRAP(CALL_GETSOCKOPT, int, getsockopt,
+	(int fd, int level, int option, void *value, socklen_t *size),
+	(fd, level, option, value, size))
+WRAP(CALL_UNLINK, int, unlink, (const char *path), (path))
+
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, int mode);
 int
@@ -104,6 +116,8 @@ int
 __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t size) {
 	if (level == IPPROTO_TCP && option == 1 /* TCP_NODELAY */)
 		nodelay_count++;
+	if (fails(CALL_SETSOCKOPT))
+		return -1;
 	return __real_setsockopt(fd, level, option, value, size);
 }
 
@@ -153,6 +167,38 @@ no_listener_when_a_call_fails(void **state) {
 		assert_non_null(strstr(error.text, "ermission denied"));
 		assert_int_equal(count_descriptors(), f->descriptors);
 	}
+}
+
+/* An option that cannot be set or asked for is not worth a listener; a file in the way is. */
+static void
+a_listener_needs_no_options_but_its_place(void **state) {
+	struct fixture *f = *state;
+	struct skynet_error error;
+	char folder[] = "/tmp/test_socket_fault.XXXXXX", host[128];
+	fail_next(CALL_SETSOCKOPT, 0, ENOPROTOOPT);
+	int id = socket_server_listen(f->server, f->owner, "127.0.0.1", 0, 1, &error);
+	assert_true(EXPECT(f, CONNECT, id, NULL) > 0);
+	fail_next(CALL_GETSOCKNAME, 0, ENOBUFS);
+	id = socket_server_listen(f->server, f->owner, "127.0.0.1", 0, 1, &error);
+	EXPECT(f, CONNECT, id, NULL);
+
+	assert_non_null(mkdtemp(folder));
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/socket", folder);
+	snprintf(host, sizeof(host), "unix:%s", at.sun_path);
+	int stale = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(stale, (struct sockaddr *)&at, sizeof(at)), 0);
+	close(stale);
+	static const enum call calls[] = {CALL_UNLINK, CALL_SOCKET};
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		fail_next(calls[i], 0, EACCES);
+		assert_int_equal(socket_server_listen(f->server, f->owner, host, 0, 1, &error), -1);
+		assert_non_null(strstr(error.text, host));
+	}
+	id = socket_server_listen(f->server, f->owner, host, 0, 1, &error);
+	EXPECT(f, CONNECT, id, NULL);
+	unlink(at.sun_path);
+	rmdir(folder);
 }
 
 static void
@@ -342,6 +388,7 @@ main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_server_without_its_descriptors),
 		CASE(no_listener_when_a_call_fails),
+		CASE(a_listener_needs_no_options_but_its_place),
 		CASE(no_datagram_socket_when_a_call_fails),
 		CASE(a_connection_whose_calls_fail_is_an_error_event),
 		CASE(a_watch_or_start_whose_calls_fail_is_an_error),
