@@ -10,6 +10,7 @@ include 3rd/cmocka.mk
 JOBS        ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2))))
 # which tests check runs; a test script or program can also be given to test/run directly
 T           ?= test
+PARTS       ?= unit fuzz lua process
 CODEC       ?= seri
 FUZZ_TIME   ?= 60
 
@@ -18,6 +19,8 @@ REPLAYS     := $(if $(filter test fuzz%,$(T)),$(patsubst test/fuzz/%.c,build/tes
 	$(wildcard test/fuzz/$(T:test=fuzz)*.c)))
 LUA_TESTS    = $(wildcard test/lua/$(T)*.lua)
 PROCESS_TESTS = $(wildcard test/process/$(T)*.sh test/process/$(T)*.t)
+TESTS        = $(strip $(if $(filter unit,$(PARTS)),$(UNIT_TESTS)) $(if $(filter fuzz,$(PARTS)),$(REPLAYS)) \
+	$(if $(filter lua,$(PARTS)),$(LUA_TESTS)) $(if $(filter process,$(PARTS)),$(PROCESS_TESTS)))
 PROVE       := CMOCKA_MESSAGE_OUTPUT=TAP SKYNET_SANITIZE=$(SANITIZE) prove -j$(JOBS) -f -o --exec test/run
 TEST_LIBS    = $(OBJ)/liblualib.a $(OBJ)/libservice.a $(OBJ)/libskynet.a
 
@@ -52,14 +55,13 @@ endif
 
 .PHONY: test check check-failed check-build check-unit check-fuzz check-lua check-gc check-process lint format fuzz bench
 test: check
-check: all $(UNIT_TESTS) $(REPLAYS)
+check: check-build
 	@rm -f .prove
-	$(PROVE) --state=save $(or $(strip $(UNIT_TESTS) $(REPLAYS) $(LUA_TESTS) $(PROCESS_TESTS)),\
-		$(error no test begins with '$(T)'))
+	$(PROVE) --state=save $(or $(TESTS),$(error no test begins with '$(T)'))
 # Those that failed in the last check; an error when there are none.
 check-failed: check-build
 	failed=$$(prove --dry --state=failed) && [ -n "$$failed" ] && $(PROVE) $$failed
-check-build: all $(UNIT_TESTS) $(REPLAYS)
+check-build: all $(filter build/%,$(TESTS))
 check-unit: $(UNIT_TESTS)
 	$(if $(UNIT_TESTS),$(PROVE) $(UNIT_TESTS))
 check-fuzz: $(REPLAYS)
@@ -96,7 +98,8 @@ $(OBJ)/test/%.o: SKYNET_OBJ_FLAGS = -Ilualib-src -Iservice-src -Itest/lib $(CMOC
 bench: all
 	bench/run .
 #: test             all tests; same as check     check-unit check-fuzz check-lua check-process: parts
-#:                  T=test_lua picks by beginning of the name (fuzz_seri too), JOBS=1 runs one at a time
+#:                  T=test_lua picks by beginning of the name (fuzz_seri too), JOBS=1 runs one at a time,
+#:                  PARTS="unit lua" picks by kind
 #: check-failed     those that failed the last time
 #: check-gc         check-lua with collectors that never rest
 #: lint             layers, globals, headers, style, Lua, shell scripts

@@ -19,6 +19,7 @@ local cluster = require "skynet.cluster"
 local multicast = require "skynet.multicast"
 local queue = require "skynet.queue"
 local socketdriver = require "skynet.socketdriver"
+local game_command = require "game.command"
 local text = require "game.text"
 
 ---In 1/100 s: for a call to the data node or the world, for a battle with the wait for it, and
@@ -323,15 +324,5 @@ skynet.register_protocol {
 }
 
 skynet.start(function()
-	skynet.dispatch("lua", function(session, _, name, ...)
-		local handler = command[name]
-		if not handler then
-			error("an agent has no command '" .. tostring(name) .. "'")
-		end
-		if session == 0 then
-			handler(...)
-		else
-			skynet.retpack(handler(...))
-		end
-	end)
+	game_command.serve("an agent", command)
 end)

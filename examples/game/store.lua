@@ -12,6 +12,7 @@
 ---Who loads a player gets a ticket that ends all tickets before: of two owners, only the later one
 ---can save. `leaving` gives the ticket back.
 local skynet = require "skynet"
+local game_command = require "game.command"
 local text = require "game.text"
 
 ---How long the node waits at its end for owners to give tickets back, in 1/100 s.
@@ -179,13 +180,7 @@ end
 
 skynet.start(function()
 	read_file()
-	skynet.dispatch("lua", function(_, _, name, ...)
-		local handler = command[name]
-		if not handler then
-			error("the store has no command '" .. tostring(name) .. "'")
-		end
-		skynet.retpack(handler(...))
-	end)
+	game_command.serve("the store", command)
 	skynet.fork(write_at_times)
 	skynet.on_stop(write_at_last)
 end)

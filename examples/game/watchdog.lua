@@ -13,6 +13,7 @@
 ---| gate       | `socket` | event, fd, ...   |                                                |
 local skynet = require "skynet"
 local socketdriver = require "skynet.socketdriver"
+local game_command = require "game.command"
 local text = require "game.text"
 
 ---All in 1/100 s: until a client has entered, for which a token is good, between two reports.
@@ -258,16 +259,6 @@ local function stop()
 end
 
 skynet.start(function()
-	skynet.dispatch("lua", function(session, _, name, ...)
-		local handler = command[name]
-		if not handler then
-			error("the watchdog has no command '" .. tostring(name) .. "'")
-		end
-		if session == 0 then
-			handler(...)
-		else
-			skynet.retpack(handler(...))
-		end
-	end)
+	game_command.serve("the watchdog", command)
 	skynet.on_stop(stop)
 end)

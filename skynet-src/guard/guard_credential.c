@@ -122,8 +122,8 @@ guard_credential_create(const struct guard_config *config, struct skynet_error *
 	bool tls = config->cert != NULL || config->key != NULL || config->ca != NULL;
 	struct guard_credential *credential = skynet_calloc(1, sizeof(*credential));
 	atomic_init(&credential->references, 1);
-	int result = tls ? set_tls(credential, config, error)
-			 : set_secrets(credential, config, error);
+	int result =
+		tls ? set_tls(credential, config, error) : set_secrets(credential, config, error);
 	if (result == SKYNET_OK)
 		return credential;
 	destroy(credential);

@@ -8,6 +8,7 @@
 #include "cluster_frame.h"
 #include "cluster_session.h"
 #include "packet_split.h"
+#include "payload_join.h"
 #include "skynet_malloc.h"
 
 #define FRAME_MAX 65535
@@ -56,14 +57,14 @@ check_control(const char *bytes, size_t size, const struct cluster_response *res
 /* The input as a stream of parts of one payload: no more is kept than was announced. */
 static void
 join_frame(void *ud, const char *frame, size_t size) {
-	struct cluster_join *join = ud;
+	struct payload_join *join = ud;
 	struct cluster_request request;
 	if (!cluster_request_parse(frame, size, &request))
 		return;
 	if (request.kind == CLUSTER_BEGIN && join->total == 0)
 		join->total = request.total;
 	else if (request.kind == CLUSTER_PART || request.kind == CLUSTER_LAST)
-		cluster_join_add(join, request.data, request.size);
+		payload_join_add(join, request.data, request.size);
 	if (join->size > join->total || join->capacity > join->total)
 		abort();
 }
@@ -71,7 +72,7 @@ join_frame(void *ud, const char *frame, size_t size) {
 static void
 check_stream(const char *bytes, size_t size) {
 	struct packet_split split;
-	struct cluster_join join = {.total = 0};
+	struct payload_join join = {.total = 0};
 	packet_split_init(&split, 2);
 	packet_split_push(&split, bytes, size / 2, join_frame, &join);
 	packet_split_push(&split, bytes + size / 2, size - size / 2, join_frame, &join);

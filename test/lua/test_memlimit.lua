@@ -1,22 +1,15 @@
 -- The memory limit of a service: when it begins to hold, what it does, what the log says.
 local skynet = require "skynet"
 local memory = require "skynet.memory"
+local subject = require "subject"
 local tap = require "tap"
 
 local MIB <const> = 1024 * 1024
 
----Waits until the log has `text`.
-local function logs(text, name)
-	tap.eventually(function()
-		local file <close> = assert(io.open(skynet.getenv "logger"))
-		return file:read("a"):find(text)
-	end, name)
-end
-
 tap.run(function()
 	local service = skynet.newservice("evaluator",
 		("require('skynet').memlimit(%d)"):format(4 * MIB))
-	logs("Set memory limit to 4.00 M", "the log has the limit")
+	subject.logs("Set memory limit to 4.00 M", "the log has the limit")
 
 	local ok, message = skynet.call(service, "lua", [[
 		return pcall(string.rep, "x", 5 * 1024 * 1024)
@@ -53,7 +46,7 @@ tap.run(function()
 
 	local heavy = skynet.newservice "evaluator"
 	skynet.call(heavy, "lua", "KEPT = string.rep('x', 40 * 1024 * 1024)")
-	logs("Memory warning 4%d%.%d%d M", "the log warns beyond 32 MiB")
+	subject.logs("Memory warning 4%d%.%d%d M", "the log warns beyond 32 MiB")
 	skynet.call(heavy, "lua", "KEPT2 = string.rep('y', 40 * 1024 * 1024)")
-	logs("Memory warning 8%d%.%d%d M", "and when the size has doubled")
+	subject.logs("Memory warning 8%d%.%d%d M", "and when the size has doubled")
 end)

@@ -1,15 +1,8 @@
 -- skynet.memory: totals, per service, allocator.
 local skynet = require "skynet"
 local memory = require "skynet.memory"
+local subject = require "subject"
 local tap = require "tap"
-
----Waits until the log has `text`.
-local function logs(text, name)
-	tap.eventually(function()
-		local file <close> = assert(io.open(skynet.getenv "logger"))
-		return file:read("a"):find(text)
-	end, name)
-end
 
 tap.run(function()
 	for _, name in ipairs { "total", "block", "current" } do
@@ -22,10 +15,10 @@ tap.run(function()
 	tap.ok(memory.info()[service], "info has a new service")
 
 	memory.dump()
-	logs("dump all service mem:", "dump writes a head line")
-	logs(string.format(":%08x %%-> %%d+kb %%d+b", skynet.self()),
+	subject.logs("dump all service mem:", "dump writes a head line")
+	subject.logs(string.format(":%08x %%-> %%d+kb %%d+b", skynet.self()),
 		"and one line per service")
-	logs("%+total: %d+kb", "and the total")
+	subject.logs("%+total: %d+kb", "and the total")
 
 	local statistics = memory.jestat()
 	for _, name in ipairs { "allocated", "resident", "retained", "mapped", "active" } do

@@ -2,24 +2,18 @@
 local skynet = require "skynet"
 require "skynet.manager"
 local core = require "skynet.core"
+local subject = require "subject"
 local tap = require "tap"
-
----Waits until the log has `text`.
-local function logs(text, name)
-	tap.eventually(function()
-		local file <close> = assert(io.open(skynet.getenv "logger"))
-		return file:read("a"):find(text)
-	end, name)
-end
 
 tap.run(function()
 	tap.is(skynet.launch "snlua", nil, "snlua without a script is not launched")
 	tap.is(skynet.launch("snlua", "   "), nil, "neither with blanks only")
-	logs("error: snlua needs the name of a script", "the log says why")
+	subject.logs("error: snlua needs the name of a script", "the log says why")
 	tap.is(core.command("LAUNCH", "snlua"), nil, "nor by the text command")
 
 	local address = skynet.launch("snlua", "no_such_script")
-	logs(string.format("%%[:%08x%%] KILL self", address), "a service whose script is missing ends")
+	subject.logs(string.format("%%[:%08x%%] KILL self", address),
+		"a service whose script is missing ends")
 	tap.raises(function()
 		skynet.call(address, "lua")
 	end, nil, "and requests to it fail")
@@ -38,13 +32,14 @@ tap.run(function()
 	tap.is(skynet.call(odd, "lua", "return no_such_global"), 1, "a script may change its globals")
 
 	local failing = skynet.launch("snlua", "evaluator error{}")
-	logs("lua loader error : table: ", "an error object that is no string is logged as text")
+	subject.logs("lua loader error : table: ", "an error object that is no string is logged as text")
 	tap.raises(function()
 		skynet.call(failing, "lua")
 	end, nil, "and ends the service")
 
 	skynet.launch("snlua", "evaluator error(setmetatable({},{__tostring=function()error{}end}))")
-	logs("lua loader error : [^\n]+\nstack traceback", "also one that cannot be turned into text")
+	subject.logs("lua loader error : [^\n]+\nstack traceback",
+		"also one that cannot be turned into text")
 
 	tap.is(type(collectgarbage "count"), "number", "the collector answers")
 	tap.is(collectgarbage "isrunning", true, "and runs")

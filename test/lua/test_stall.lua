@@ -2,14 +2,8 @@
 -- config: stall_timeout = 1
 -- config: stall_interrupt = 2
 local skynet = require "skynet"
+local subject = require "subject"
 local tap = require "tap"
-
-local function logs(text, name)
-	tap.eventually(function()
-		local file <close> = assert(io.open(skynet.getenv "logger"))
-		return file:read("a"):find(text)
-	end, name)
-end
 
 tap.run(function()
 	local service = skynet.newservice "endless"
@@ -17,8 +11,8 @@ tap.run(function()
 	skynet.fork(function()
 		ok, caught, message = pcall(skynet.call, service, "lua", "loop")
 	end)
-	logs("maybe in an endless loop", "the log says which service is stuck")
-	logs("busy in stack traceback:\n[^\n]*endless.lua:%d+: in ", "and where it is")
+	subject.logs("maybe in an endless loop", "the log says which service is stuck")
+	subject.logs("busy in stack traceback:\n[^\n]*endless.lua:%d+: in ", "and where it is")
 	tap.eventually(function()
 		return ok ~= nil
 	end, "the loop is ended")
