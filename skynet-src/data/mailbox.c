@@ -7,13 +7,17 @@
 #define VECTOR_MINIMUM 4
 #define VECTOR_KEEP    1024 /* a vector that grew beyond this is given back once it is empty */
 
-static void
+static __attribute__((noinline)) void
+vector_grow(struct message_vector *vector) {
+	uint32_t capacity = vector->capacity != 0 ? vector->capacity * 2 : VECTOR_MINIMUM;
+	vector->items = skynet_realloc(vector->items, capacity * sizeof *vector->items);
+	vector->capacity = capacity;
+}
+
+static inline void
 vector_append(struct message_vector *vector, const struct skynet_message *message) {
-	if (vector->tail == vector->capacity) {
-		uint32_t capacity = vector->capacity != 0 ? vector->capacity * 2 : VECTOR_MINIMUM;
-		vector->items = skynet_realloc(vector->items, capacity * sizeof *vector->items);
-		vector->capacity = capacity;
-	}
+	if (vector->tail == vector->capacity)
+		vector_grow(vector);
 	vector->items[vector->tail++] = *message;
 }
 
@@ -41,6 +45,13 @@ mailbox_fini(struct mailbox *mailbox) {
 	vector_clear(&mailbox->out);
 	skynet_free(mailbox->waiters);
 	mailbox->waiters = NULL;
+}
+
+/* With the lock held, after each change of `in`. */
+static inline void
+note_arrived(struct mailbox *mailbox) {
+	/* A hint for the consumer: what it takes, it takes with the lock. */
+	atomic_store_explicit(&mailbox->arrived, vector_length(&mailbox->in), memory_order_relaxed);
 }
 
 /* A full mailbox refuses or drops requests and one-way messages only: losing a reply would leave a
@@ -91,6 +102,7 @@ shed(struct mailbox *mailbox, const struct skynet_message *message,
 		if (!vector_remove_oldest(&mailbox->out, dropped) &&
 			!vector_remove_oldest(&mailbox->in, dropped))
 			return 0;
+		note_arrived(mailbox);
 		atomic_fetch_add_explicit(&mailbox->dropped, 1, memory_order_relaxed);
 		return MAILBOX_DROPPED;
 	default:
@@ -123,6 +135,7 @@ mailbox_push(struct mailbox *mailbox, const struct skynet_message *message,
 			goto done;
 	}
 	vector_append(&mailbox->in, message);
+	note_arrived(mailbox);
 	if (!mailbox->scheduled) {
 		mailbox->scheduled = true;
 		result |= MAILBOX_SCHEDULE;
@@ -140,6 +153,7 @@ mailbox_push_replies(
 	if (!mailbox->closed) {
 		for (uint32_t i = 0; i < count; i++)
 			vector_append(&mailbox->in, &messages[i]);
+		note_arrived(mailbox);
 		result = mailbox->scheduled ? 0 : MAILBOX_SCHEDULE;
 		mailbox->scheduled = true;
 	}
@@ -156,37 +170,37 @@ swap_vectors(struct mailbox *mailbox) {
 	empty.head = empty.tail = 0;
 	mailbox->out = mailbox->in;
 	mailbox->in = empty;
-	atomic_store_explicit(
-		&mailbox->waiting, vector_length(&mailbox->out), memory_order_relaxed);
+	note_arrived(mailbox);
 }
 
-static bool
-pop_locked(struct mailbox *mailbox, struct skynet_message *message) {
-	spin_acquire(&mailbox->lock);
-	if (vector_length(&mailbox->out) == 0)
-		swap_vectors(mailbox);
-	bool found = vector_length(&mailbox->out) != 0;
-	if (found)
-		*message = mailbox->out.items[mailbox->out.head++];
-	spin_release(&mailbox->lock);
-	return found;
+/* Takes the only message of `in`. Returns false when there is not exactly one. */
+static inline bool
+take_single(struct mailbox *mailbox, struct skynet_message *message) {
+	struct message_vector *in = &mailbox->in;
+	if (in->tail - in->head != 1 || in->capacity > VECTOR_KEEP)
+		return false;
+	*message = in->items[in->head];
+	in->head = in->tail = 0;
+	atomic_store_explicit(&mailbox->arrived, 0, memory_order_relaxed);
+	return true;
 }
 
 bool
-mailbox_pop(struct mailbox *mailbox, struct skynet_message *message) {
-	if (atomic_load_explicit(&mailbox->locked_pop, memory_order_relaxed))
-		return pop_locked(mailbox, message);
+mailbox_pop_locked(struct mailbox *mailbox, struct skynet_message *message) {
 	struct message_vector *out = &mailbox->out;
-	if (out->head == out->tail) {
-		spin_acquire(&mailbox->lock);
-		swap_vectors(mailbox);
-		spin_release(&mailbox->lock);
+	spin_acquire(&mailbox->lock);
+	bool found = true;
+	if (out->head != out->tail || !take_single(mailbox, message)) {
 		if (out->head == out->tail)
-			return false;
+			swap_vectors(mailbox);
+		found = out->head != out->tail;
+		if (found)
+			*message = out->items[out->head++];
+		atomic_store_explicit(
+			&mailbox->waiting, out->tail - out->head, memory_order_relaxed);
 	}
-	*message = out->items[out->head++];
-	atomic_store_explicit(&mailbox->waiting, out->tail - out->head, memory_order_relaxed);
-	return true;
+	spin_release(&mailbox->lock);
+	return found;
 }
 
 bool
@@ -275,12 +289,8 @@ mailbox_wait(struct mailbox *mailbox, uint32_t handle, int session) {
 }
 
 uint32_t
-mailbox_take_waiters(struct mailbox *mailbox, struct mailbox_waiter **waiters) {
+mailbox_take_waiters_locked(struct mailbox *mailbox, struct mailbox_waiter **waiters) {
 	uint32_t count = 0;
-	*waiters = NULL;
-	if (atomic_load_explicit(&mailbox->limit, memory_order_relaxed) == 0 &&
-		atomic_load_explicit(&mailbox->blocked, memory_order_relaxed) == 0)
-		return 0;
 	spin_acquire(&mailbox->lock);
 	if (mailbox->waiter_count != 0 && has_room(mailbox)) {
 		count = mailbox->waiter_count;

@@ -2,10 +2,10 @@
  *
  * Producers append to one vector under a spin lock. The consumer takes messages from another,
  * without the lock, and swaps the two when its own is empty: a burst of messages costs the consumer
- * one lock. Only a bounded mailbox with the drop policy takes the lock for every message, because a
- * producer may then remove what the consumer has not looked at yet. `scheduled` is true while the
- * service is in a run queue, is being run, or is not ready to run yet: whoever turns it from false
- * to true must put the service into a run queue.
+ * one lock. A single message it takes from the first. Only a bounded mailbox with the drop policy
+ * takes the lock for every message, because a producer may then remove what the consumer has not
+ * looked at yet. `scheduled` is true while the service is in a run queue, is being run, or is not
+ * ready to run yet: whoever turns it from false to true must put the service into a run queue.
  */
 #ifndef SKYNET_MAILBOX_H
 #define SKYNET_MAILBOX_H
@@ -42,6 +42,7 @@ struct mailbox {
 	bool closed;               /* lock; set once: pushes fail */
 	bool full;                 /* lock; as if the limit was reached, whatever waits */
 	atomic_bool locked_pop;    /* drop policy: the consumer locks too */
+	_Atomic(uint32_t) arrived; /* length of `in`; written under the lock */
 	struct message_vector in;  /* lock */
 	struct message_vector out; /* consumer; lock too when locked_pop */
 	_Atomic(uint32_t) limit;   /* 0: none. Written by the consumer, read by producers */
@@ -80,8 +81,25 @@ int mailbox_push(struct mailbox *mailbox, const struct skynet_message *message,
 int mailbox_push_replies(
 	struct mailbox *mailbox, const struct skynet_message *messages, uint32_t count);
 
+/// The slow half of mailbox_pop.
+bool mailbox_pop_locked(struct mailbox *mailbox, struct skynet_message *message);
+
 /// Takes the oldest message. Consumer only. Returns false when there is none.
-bool mailbox_pop(struct mailbox *mailbox, struct skynet_message *message);
+static inline bool
+mailbox_pop(struct mailbox *mailbox, struct skynet_message *message) {
+	struct message_vector *out = &mailbox->out;
+	if (atomic_load_explicit(&mailbox->locked_pop, memory_order_relaxed))
+		return mailbox_pop_locked(mailbox, message);
+	if (out->head == out->tail) {
+		/* A message that is not seen yet is found by mailbox_finish. */
+		if (atomic_load_explicit(&mailbox->arrived, memory_order_relaxed) == 0)
+			return false;
+		return mailbox_pop_locked(mailbox, message);
+	}
+	*message = out->items[out->head++];
+	atomic_store_explicit(&mailbox->waiting, out->tail - out->head, memory_order_relaxed);
+	return true;
+}
 
 /// Ends a turn. Returns true when the mailbox is empty: it then counts as idle and the next push
 /// schedules it. Returns false when there is more: the caller puts the service into a run queue
@@ -107,8 +125,18 @@ void mailbox_set_full(struct mailbox *mailbox, bool full);
 /// Adds a waiter. Returns false (not added) when there is room, or when the mailbox is closed.
 bool mailbox_wait(struct mailbox *mailbox, uint32_t handle, int session);
 
+/// The slow half of mailbox_take_waiters.
+uint32_t mailbox_take_waiters_locked(struct mailbox *mailbox, struct mailbox_waiter **waiters);
+
 /// Takes the waiters when there is room for them (or the mailbox is closed). Returns their count
 /// and gives `*waiters` (skynet_free), NULL when there are none.
-uint32_t mailbox_take_waiters(struct mailbox *mailbox, struct mailbox_waiter **waiters);
+static inline uint32_t
+mailbox_take_waiters(struct mailbox *mailbox, struct mailbox_waiter **waiters) {
+	*waiters = NULL;
+	if (atomic_load_explicit(&mailbox->limit, memory_order_relaxed) == 0 &&
+		atomic_load_explicit(&mailbox->blocked, memory_order_relaxed) == 0)
+		return 0;
+	return mailbox_take_waiters_locked(mailbox, waiters);
+}
 
 #endif

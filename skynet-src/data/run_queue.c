@@ -10,6 +10,7 @@
 void
 run_queue_init(struct run_queue *queue) {
 	spin_init(&queue->lock, LOCK_RANK_RUN_QUEUE);
+	atomic_init(&queue->first, NULL);
 	queue->items = NULL;
 	queue->head = queue->capacity = 0;
 	atomic_init(&queue->count, 0);
@@ -59,12 +60,12 @@ run_queue_push(struct run_queue *queue, void *item) {
 	spin_acquire(&queue->lock);
 	uint32_t count = push_locked(queue, item);
 	spin_release(&queue->lock);
-	return count;
+	return count + (atomic_load_explicit(&queue->first, memory_order_relaxed) != NULL);
 }
 
 void *
-run_queue_pop(struct run_queue *queue) {
-	if (run_queue_count(queue) == 0)
+run_queue_pop_ring(struct run_queue *queue) {
+	if (atomic_load_explicit(&queue->count, memory_order_relaxed) == 0)
 		return NULL;
 	spin_acquire(&queue->lock);
 	void *item = pop_locked(queue);
@@ -75,15 +76,20 @@ run_queue_pop(struct run_queue *queue) {
 void *
 run_queue_steal(struct run_queue *from, struct run_queue *to) {
 	void *loot[STEAL_MAXIMUM];
-	uint32_t taken = 0;
-	if (run_queue_count(from) == 0)
+	uint32_t want = (run_queue_count(from) + 1) / 2, taken = 0;
+	if (want == 0)
 		return NULL;
+	void *first = run_queue_pop_first(from);
+	if (first != NULL)
+		loot[taken++] = first;
 	/* The two locks have one rank, so they are taken one after the other. */
-	spin_acquire(&from->lock);
-	uint32_t want = (atomic_load_explicit(&from->count, memory_order_relaxed) + 1) / 2;
-	while (taken < want && taken < STEAL_MAXIMUM)
-		loot[taken++] = pop_locked(from);
-	spin_release(&from->lock);
+	if (taken < want) {
+		spin_acquire(&from->lock);
+		while (taken < want && taken < STEAL_MAXIMUM &&
+			(loot[taken] = pop_locked(from)) != NULL)
+			taken++;
+		spin_release(&from->lock);
+	}
 	if (taken == 0)
 		return NULL;
 	if (taken > 1) {

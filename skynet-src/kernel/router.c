@@ -16,8 +16,7 @@ router_push_from(struct skynet_context *sender, struct skynet_node *node, uint32
 	struct skynet_context *target = service_grab(node, handle);
 	if (target == NULL)
 		return SKYNET_ENOTFOUND;
-	int result = service_push(target, message);
-	service_drop(target);
+	int result = service_push_last(target, message);
 	if (result >= 0) {
 		if ((result & MAILBOX_CONGESTED) != 0 && sender != NULL)
 			sender->congested = handle;

@@ -134,7 +134,7 @@ scheduler_push(struct scheduler *scheduler, struct skynet_context *context) {
 	uintptr_t head = (uintptr_t)context->callback_ud;
 	for (uintptr_t i = 0; i < PREFETCH_LINES; i++)
 		__builtin_prefetch((const void *)(head + i * CACHE_LINE));
-	uint64_t count = run_queue_push(&worker->queue, context);
+	uint64_t count = run_queue_push_own(&worker->queue, context);
 	bool behind_long = running != NULL && running->turn_cost > LONG_TURN_NS;
 	if (behind_long ||
 		(count * cost > HANDOVER_NS &&

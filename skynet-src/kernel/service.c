@@ -205,6 +205,8 @@ static void
 notify_waiters(struct skynet_context *context) {
 	struct mailbox_waiter *waiters;
 	uint32_t count = mailbox_take_waiters(&context->mailbox, &waiters);
+	if (count == 0)
+		return;
 	for (uint32_t i = 0; i < count; i++) {
 		struct skynet_message message = {.session = waiters[i].session,
 			.sz = (size_t)PTYPE_RESPONSE << MESSAGE_TYPE_SHIFT};
@@ -240,22 +242,54 @@ service_delete(struct handle_object *object, void *ud) {
 
 /* ---- life ---- */
 
+/* The message that made room for another one. */
+static void
+bounce_dropped(struct skynet_context *context, const struct skynet_message *dropped) {
+	/* An error with session 0 would say that this service is dead. */
+	if (dropped->session != 0)
+		message_bounce(context->node, service_handle(context), dropped, "overloaded");
+	else
+		message_discard(dropped);
+}
+
+/* What is left to do after a push that may have removed a message. Returns what service_push does.
+ */
+static int
+after_push(struct skynet_context *context, int result, const struct skynet_message *dropped) {
+	if (result <= 0)
+		return result;
+	if ((result & MAILBOX_DROPPED) != 0)
+		bounce_dropped(context, dropped);
+	return result & ~MAILBOX_SCHEDULE;
+}
+
 int
 service_push(struct skynet_context *context, const struct skynet_message *message) {
 	struct skynet_message dropped;
 	int result = mailbox_push(&context->mailbox, message, &dropped);
-	if (result <= 0)
-		return result;
-	if ((result & MAILBOX_SCHEDULE) != 0) {
+	if (result > 0 && (result & MAILBOX_SCHEDULE) != 0) {
 		handle_table_hold(&context->object);
 		scheduler_push(&context->node->runtime->scheduler, context);
 	}
-	/* An error with session 0 would say that this service is dead. */
-	if ((result & MAILBOX_DROPPED) != 0 && dropped.session != 0)
-		message_bounce(context->node, service_handle(context), &dropped, "overloaded");
-	else if ((result & MAILBOX_DROPPED) != 0)
-		message_discard(&dropped);
-	return result & ~MAILBOX_SCHEDULE;
+	return after_push(context, result, &dropped);
+}
+
+int
+service_push_last(struct skynet_context *context, const struct skynet_message *message) {
+	struct skynet_message dropped;
+	int result = mailbox_push(&context->mailbox, message, &dropped);
+	if (result == MAILBOX_SCHEDULE) {
+		/* The run queue takes the reference. */
+		scheduler_push(&context->node->runtime->scheduler, context);
+		return 0;
+	}
+	if (result > 0 && (result & MAILBOX_SCHEDULE) != 0) {
+		handle_table_hold(&context->object);
+		scheduler_push(&context->node->runtime->scheduler, context);
+	}
+	result = after_push(context, result, &dropped);
+	service_drop(context);
+	return result;
 }
 
 void
@@ -357,10 +391,13 @@ static void
 adapt_turn(struct skynet_context *context, uint64_t elapsed_ns, uint32_t count) {
 	if (count == 0)
 		return;
-	uint64_t each = elapsed_ns / count + 1;
-	uint64_t fitting = TURN_AIM_NS / each + 1;
-	if (fitting > TURN_MAXIMUM)
-		fitting = TURN_MAXIMUM;
+	/* Most messages are so cheap that no division is needed. */
+	uint64_t fitting = TURN_MAXIMUM;
+	if (elapsed_ns > (uint64_t)count * (TURN_AIM_NS / TURN_MAXIMUM)) {
+		fitting = TURN_AIM_NS * (uint64_t)count / elapsed_ns + 1;
+		if (fitting > TURN_MAXIMUM)
+			fitting = TURN_MAXIMUM;
+	}
 	/* Half way to what would fit now, so that one odd message does not decide. */
 	context->turn_limit = (uint32_t)((context->turn_limit + fitting + 1) / 2);
 	context->turn_cost += ((int64_t)elapsed_ns - (int64_t)context->turn_cost) / 8;

@@ -84,6 +84,9 @@ bool service_kill(struct skynet_node *node, uint32_t killer, uint32_t handle);
 /// MAILBOX_SCHEDULE), leaves it to the caller for MAILBOX_FULL and MAILBOX_CLOSED.
 int service_push(struct skynet_context *context, const struct skynet_message *message);
 
+/// The same, and drops the reference.
+int service_push_last(struct skynet_context *context, const struct skynet_message *message);
+
 /// The same for several replies without data. What is sent to a dead service is dropped.
 void service_push_replies(
 	struct skynet_context *context, const struct skynet_message *messages, uint32_t count);
