@@ -80,12 +80,15 @@ send_packed(lua_State *L, int status, lua_KContext context) {
 /// Leaves nothing and returns true when the field `pack` of the protocol is skynet.pack; otherwise
 /// puts the field at stack index 3, below the arguments.
 static inline bool
-packs_by_default(lua_State *L, const struct lua_service *service, const struct protocol *protocol) {
+packs_by_default(lua_State *L, struct lua_service *service, const struct protocol *protocol) {
+	if (LIKELY(protocol_has(service, protocol, KEY_PACK, core_pack)))
+		return true;
 	int top = lua_gettop(L);
 	protocol_push(L, protocol);
 	protocol_field(L, service, top + 1, KEY_PACK);
-	if (LIKELY(lua_tocfunction(L, -1) == core_pack)) {
+	if (lua_tocfunction(L, -1) == core_pack) {
 		lua_settop(L, top);
+		protocol_learn(L, service, protocol);
 		return true;
 	}
 	lua_insert(L, 3);
@@ -97,8 +100,9 @@ packs_by_default(lua_State *L, const struct lua_service *service, const struct p
 static int
 send_message(lua_State *L) {
 	struct lua_service *service = service_of(L);
-	struct address to = address_check(L, 1);
-	const struct protocol *protocol = protocol_check(L, service, 2);
+	const struct layout_value *arguments = service_arguments(L, service, 2);
+	struct address to = address_read(L, arguments, 1);
+	const struct protocol *protocol = protocol_read(L, service, arguments, 2);
 	if (LIKELY(packs_by_default(L, service, protocol))) {
 		struct payload payload = {.flags = PTYPE_TAG_DONTCOPY};
 		payload.data = seri_pack_block(L, 3, &service->scratch, &payload.size);
@@ -288,21 +292,27 @@ call_custom(lua_State *L, const struct protocol *protocol, lua_Integer timeout_c
 
 /// True when both `pack` and `unpack` of the protocol are those of skynet. Needs 3 stack slots.
 static inline bool
-is_default(lua_State *L, const struct lua_service *service, const struct protocol *protocol) {
+is_default(lua_State *L, struct lua_service *service, const struct protocol *protocol) {
+	if (LIKELY(protocol_has(service, protocol, KEY_PACK, core_pack) &&
+		    protocol_has(service, protocol, KEY_UNPACK, core_unpack)))
+		return true;
 	int table = lua_gettop(L) + 1;
 	protocol_push(L, protocol);
 	protocol_field(L, service, table, KEY_PACK);
 	protocol_field(L, service, table, KEY_UNPACK);
 	bool result = lua_tocfunction(L, -2) == core_pack && lua_tocfunction(L, -1) == core_unpack;
 	lua_pop(L, 3);
+	if (result)
+		protocol_learn(L, service, protocol);
 	return result;
 }
 
 int
 call_start(lua_State *L, lua_Integer timeout_cs) {
 	struct lua_service *service = service_of(L);
-	struct address to = address_check(L, 1);
-	const struct protocol *protocol = protocol_check(L, service, 2);
+	const struct layout_value *arguments = service_arguments(L, service, 2);
+	struct address to = address_read(L, arguments, 1);
+	const struct protocol *protocol = protocol_read(L, service, arguments, 2);
 	task_check_suspend(L, service);
 	if (UNLIKELY(!is_default(L, service, protocol)))
 		return call_custom(L, protocol, timeout_cs);

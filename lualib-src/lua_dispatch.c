@@ -86,16 +86,10 @@ unpacked(lua_State *L, int status, lua_KContext base) {
 	return 0;
 }
 
-/// First function of a task that handles a message.
+/// Handles a message of a protocol after looking up what is in its table.
 static int
-handle_request(lua_State *L) {
-	struct lua_service *service = service_of(L);
-	struct task *task = service->current;
-	const struct protocol *protocol = protocol_by_id(service, task->request_type);
-	if (UNLIKELY(protocol == NULL)) {
-		lua_pushinteger(L, task->request_type);
-		return refuse_request(L, service, task);
-	}
+look_up_and_handle(lua_State *L, struct lua_service *service, struct task *task,
+	const struct protocol *protocol) {
 	protocol_push(L, protocol);
 	if (UNLIKELY(service->trace_used)) {
 		int type = lua_getfield(L, 1, "trace");
@@ -111,6 +105,8 @@ handle_request(lua_State *L) {
 	protocol_field(L, service, 1, KEY_UNPACK);
 	if (LIKELY(lua_tocfunction(L, -1) == core_unpack)) {
 		lua_settop(L, 4);
+		if (!service->trace_used)
+			protocol_keep_handler(L, service, protocol, 2);
 		int count = seri_unpack(L, task->message, task->size);
 		lua_callk(L, count + 2, 0, 0, handled);
 		return 0;
@@ -119,6 +115,28 @@ handle_request(lua_State *L) {
 	lua_pushinteger(L, (lua_Integer)task->size);
 	lua_callk(L, 2, LUA_MULTRET, 2, unpacked);
 	return unpacked(L, LUA_OK, 2);
+}
+
+/// First function of a task that handles a message.
+static int
+handle_request(lua_State *L) {
+	struct lua_service *service = service_of(L);
+	struct task *task = service->current;
+	const struct protocol *protocol = protocol_by_id(service, task->request_type);
+	if (UNLIKELY(protocol == NULL)) {
+		lua_pushinteger(L, task->request_type);
+		return refuse_request(L, service, task);
+	}
+	bool at_hand = !service->trace_used &&
+		       protocol_has(service, protocol, KEY_UNPACK, core_unpack) &&
+		       protocol_push_handler(L, service, protocol);
+	if (UNLIKELY(!at_hand))
+		return look_up_and_handle(L, service, task, protocol);
+	lua_pushinteger(L, task->request_session);
+	lua_pushinteger(L, task->request_source);
+	int count = seri_unpack(L, task->message, task->size);
+	lua_callk(L, count + 2, 0, 0, handled);
+	return 0;
 }
 
 /// Runs one stop hook after the other, the last first. `index` counts those that are left.

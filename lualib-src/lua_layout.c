@@ -1,5 +1,5 @@
-/* Checks the layout of strings and tables. See the header. Each step looks only at what the steps
- * before it have shown to be there. */
+/* Checks the layout of strings, tables and frames. See the header. Each step looks only at what the
+ * steps before it have shown to be there. */
 #include "lua_layout.h"
 
 #include <lauxlib.h>
@@ -20,6 +20,8 @@ same_value(lua_State *L, int value, uint8_t tag, union layout_payload payload) {
 		return lua_isboolean(L, value) && lua_toboolean(L, value) == (tag == LAYOUT_TRUE);
 	case LAYOUT_POINTER:
 		return lua_islightuserdata(L, value) && lua_touserdata(L, value) == payload.pointer;
+	case LAYOUT_C_FUNCTION:
+		return lua_tocfunction(L, value) == payload.function && payload.function != NULL;
 	case LAYOUT_INTEGER:
 		return lua_isinteger(L, value) && lua_tointeger(L, value) == payload.integer;
 	case LAYOUT_FLOAT:
@@ -51,6 +53,12 @@ string_known(lua_State *L, size_t length) {
 	return known;
 }
 
+static int
+nothing(lua_State *L) {
+	(void)L;
+	return 0;
+}
+
 /// Pushes a table with a value of each kind.
 static void
 push_sample(lua_State *L) {
@@ -74,7 +82,7 @@ push_sample(lua_State *L) {
 	lua_setfield(L, -2, "table");
 	lua_pushinteger(L, 1000);
 	lua_rawseti(L, -2, 1000);
-	lua_pushinteger(L, 1);
+	lua_pushcfunction(L, nothing);
 	lua_rawsetp(L, -2, L);
 }
 
@@ -127,13 +135,48 @@ table_known(lua_State *L) {
 	       metatable_known(L, table) && contents_known(L, table);
 }
 
+/// (..., light userdata bool): whether the arguments are where they are expected.
+static int
+probe_frame(lua_State *L) {
+	int count = lua_gettop(L);
+	lua_Debug running;
+	lua_getstack(L, 0, &running);
+	const struct layout_frame *frame = (const void *)running.i_ci;
+	bool same = (uintptr_t)frame->top - (uintptr_t)frame->function ==
+		    (size_t)(1 + count + LUA_MINSTACK) * sizeof(struct layout_value);
+	for (int i = 0; same && i <= count; i++) {
+		const struct layout_value *value = &frame->function[i];
+		same = i == 0 ? value->tag == LAYOUT_C_FUNCTION &&
+					value->payload.function == probe_frame
+			      : same_value(L, i, value->tag, value->payload);
+	}
+	*(bool *)lua_touserdata(L, count) = same;
+	return 0;
+}
+
+static bool
+frames_known(lua_State *L) {
+	bool few = false, more = false;
+	lua_pushcfunction(L, probe_frame);
+	lua_pushlightuserdata(L, &few);
+	lua_call(L, 1, 0);
+	if (!few)
+		return false;
+	lua_pushcfunction(L, probe_frame);
+	lua_pushinteger(L, 1 << 20);
+	lua_pushliteral(L, "text");
+	lua_pushlightuserdata(L, &more);
+	lua_call(L, 3, 0);
+	return more;
+}
+
 bool
 layout_known(lua_State *L) {
 	if (sizeof(struct layout_table) != TABLE_SIZE || sizeof(struct layout_value) != 16 ||
 		sizeof(struct layout_node) != 24 || sizeof(lua_Number) != 8)
 		return false;
 	luaL_checkstack(L, 8, NULL);
-	if (!string_known(L, 5) || !string_known(L, 50))
+	if (!string_known(L, 5) || !string_known(L, 50) || !frames_known(L))
 		return false;
 	push_sample(L);
 	bool known = table_known(L);

@@ -1,7 +1,8 @@
-/* How Lua 5.4 lays out strings and tables in memory, for code that reads many of them. The public
- * API has no way to walk through a table without a lookup for each step. The layout is checked
- * against known values first (layout_known); where it is another, readers use the API. Nothing here
- * writes, and nothing allocates while something is read, so the collector does not run meanwhile.
+/* How Lua 5.4 lays out strings, tables and arguments in memory, for code that reads many of them.
+ * The public API has no way to walk through a table without a lookup for each step, and takes
+ * several calls for each argument. The layout is checked against known values first (layout_known);
+ * where it is another, readers use the API. Nothing here writes, and nothing allocates while
+ * something is read, so the collector does not run meanwhile.
  */
 #ifndef SKYNET_LUA_LAYOUT_H
 #define SKYNET_LUA_LAYOUT_H
@@ -16,16 +17,19 @@ enum layout_tag {
 	LAYOUT_FALSE = 0x01,
 	LAYOUT_TRUE = 0x11,
 	LAYOUT_POINTER = 0x02,
+	LAYOUT_C_FUNCTION = 0x16, /* without upvalues */
 	LAYOUT_INTEGER = 0x03,
 	LAYOUT_FLOAT = 0x13,
 	LAYOUT_SHORT_STRING = 0x44,
 	LAYOUT_LONG_STRING = 0x54,
 	LAYOUT_TABLE = 0x45,
+	LAYOUT_LUA_FUNCTION = 0x46,
 };
 
 union layout_payload {
 	const void *object;
 	void *pointer;
+	lua_CFunction function;
 	lua_Integer integer;
 	lua_Number number;
 };
@@ -67,13 +71,30 @@ struct layout_table {
 /* The array has as many slots as the next power of two from `limit` on. */
 #define LAYOUT_LIMIT_IS_HINT 0x80
 
-/// True when strings and tables of this Lua are laid out as above. Leaves the stack as it was; may
-/// raise when there is no memory. Once per state.
+/* The head of a call frame. */
+struct layout_frame {
+	struct layout_value *function; /* the arguments lie behind it */
+	struct layout_value *top;      /* as far as the function may push without asking */
+};
+
+/// True when strings, tables and frames of this Lua are laid out as above. Leaves the stack as it
+/// was; may raise when there is no memory. Once per state.
 bool layout_known(lua_State *L);
 
 static inline bool
 layout_is_nil(uint8_t tag) {
 	return (tag & 0x0f) == LAYOUT_NIL;
+}
+
+/// The stack of the running C function: its arguments, as far as there are any, are at 1, 2, ...
+/// Only with a known layout, valid until the next use of `L` that may need stack or memory. NULL
+/// when no function runs.
+static inline const struct layout_value *
+layout_arguments(lua_State *L) {
+	lua_Debug running;
+	if (__builtin_expect(lua_getstack(L, 0, &running) == 0, 0))
+		return NULL;
+	return ((const struct layout_frame *)(const void *)running.i_ci)->function;
 }
 
 /// The slots of the array part.

@@ -60,13 +60,24 @@ answerable(struct lua_service *service) {
 	return NULL;
 }
 
+/// What skynet.pack gave, or what payload_check takes, or nothing.
+static inline struct payload
+read_payload(lua_State *L, const struct lua_service *service) {
+	const struct layout_value *arguments = service_arguments(L, service, 2);
+	if (LIKELY(arguments != NULL && arguments[1].tag == LAYOUT_POINTER &&
+		    arguments[2].tag == LAYOUT_INTEGER && arguments[2].payload.integer >= 0))
+		return (struct payload){arguments[1].payload.pointer,
+			(size_t)arguments[2].payload.integer, PTYPE_TAG_DONTCOPY};
+	if (lua_isnoneornil(L, 1))
+		return (struct payload){NULL, 0, 0};
+	return payload_check(L, 1);
+}
+
 /// ret([msg [, sz]]) -> boolean
 static int
 ret(lua_State *L) {
 	struct lua_service *service = service_of(L);
-	struct payload payload = {NULL, 0, 0};
-	if (!lua_isnoneornil(L, 1))
-		payload = payload_check(L, 1);
+	struct payload payload = read_payload(L, service);
 	struct task *task = answerable(service);
 	if (UNLIKELY(task == NULL)) {
 		if (payload.flags & PTYPE_TAG_DONTCOPY)

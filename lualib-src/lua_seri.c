@@ -213,6 +213,16 @@ pack_values(struct writer *w, int from, int top) {
 	return true;
 }
 
+/// First attempt: in place where that is possible.
+static bool
+pack_first(struct writer *w, int from, int top) {
+	const struct layout_value *arguments = w->raw ? layout_arguments(w->L) : NULL;
+	if (arguments == NULL)
+		return pack_values(w, from, top);
+	w->want_api = !seri_pack_raw_values(w, arguments + from, top - from + 1);
+	return !w->want_api;
+}
+
 /// Second attempt, with the bytes in a userdata. They are moved to `out` at the end.
 static void
 pack_with_box(lua_State *L, int from, int top, struct seri_buffer *out) {
@@ -243,7 +253,7 @@ seri_pack(lua_State *L, int from, struct seri_buffer *out) {
 	struct writer w = {.L = L, .out = out, .data = out->data, .at = out->data};
 	w.end = w.data + out->capacity;
 	w.raw = out->raw;
-	bool packed = pack_values(&w, from, top);
+	bool packed = pack_first(&w, from, top);
 	if (w.want_api) {
 		w.raw = false;
 		w.at = w.data;

@@ -130,6 +130,15 @@ pack_raw_value(struct writer *w, uint8_t tag, union layout_payload payload, int 
 	}
 }
 
+bool
+seri_pack_raw_values(struct writer *w, const struct layout_value *values, int count) {
+	for (int i = 0; i < count; i++) {
+		if (!pack_raw_value(w, values[i].tag, values[i].payload, 0))
+			return false;
+	}
+	return true;
+}
+
 /// Packs the values 1..length.
 static bool
 pack_raw_array(struct writer *w, const struct layout_table *table, uint32_t size, uint32_t length,

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "lua_layout.h"
 #include "lua_seri.h"
 #include "lua_seri_format.h"
 
@@ -35,6 +36,9 @@ void seri_writer_grow(struct writer *w, size_t need);
 /// it by the Lua API gives. Returns false when that cannot be; then what was written is worthless.
 /// Raises for a value that cannot be packed.
 bool seri_pack_raw_table(struct writer *w, const void *table, int depth);
+
+/// Packs `count` values of a stack that are read in place, as seri_pack_raw_table.
+bool seri_pack_raw_values(struct writer *w, const struct layout_value *values, int count);
 
 static inline char *
 writer_reserve(struct writer *w, size_t need) {

@@ -171,6 +171,41 @@ protocol_check(lua_State *L, struct lua_service *service, int index) {
 	return protocol;
 }
 
+void
+protocol_learn(lua_State *L, struct lua_service *service, const struct protocol *protocol) {
+	if (!service->scratch.raw)
+		return;
+	struct protocol *known = &service->protocols[protocol - service->protocols];
+	protocol_push(L, protocol);
+	const struct layout_table *table = lua_topointer(L, -1);
+	lua_pop(L, 1);
+	for (int key = 0; key < KEY_COUNT; key++) {
+		for (uint32_t i = 0; i < layout_node_count(table); i++) {
+			const struct layout_node *node = &table->nodes[i];
+			if (node->key_tag == LAYOUT_SHORT_STRING &&
+				node->key.object == service->key_objects[key])
+				known->places[key] = i;
+		}
+	}
+	known->table = table;
+}
+
+void
+protocol_keep_handler(
+	lua_State *L, struct lua_service *service, const struct protocol *protocol, int index) {
+	struct protocol *known = &service->protocols[protocol - service->protocols];
+	protocol_learn(L, service, protocol);
+	if (known->table == NULL || !lua_isfunction(L, index) || lua_iscfunction(L, index))
+		return;
+	known->handler = NULL;
+	lua_pushvalue(L, index);
+	if (known->handler_ref == 0)
+		known->handler_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	else
+		lua_rawseti(L, LUA_REGISTRYINDEX, known->handler_ref);
+	known->handler = lua_topointer(L, index);
+}
+
 /// Makes room for one more protocol.
 static void
 protocols_grow(struct lua_service *service) {
@@ -216,7 +251,7 @@ protocol_add(lua_State *L, struct lua_service *service, int index) {
 	/* What C looks into. The name is a key of the table above, which keeps it alive. */
 	protocols_grow(service);
 	service->protocols[service->protocol_count] =
-		(struct protocol){lua_tostring(L, -2), (int)id, ref};
+		(struct protocol){.name = lua_tostring(L, -2), .id = (int)id, .ref = ref};
 	service->protocol_index[id] = (uint8_t)service->protocol_count++;
 	lua_pop(L, 2);
 }
@@ -376,6 +411,7 @@ service_open(lua_State *L) {
 	static const char *const keys[KEY_COUNT] = {"pack", "unpack", "dispatch"};
 	for (int i = 0; i < KEY_COUNT; i++) {
 		lua_pushstring(L, keys[i]);
+		service->key_objects[i] = lua_topointer(L, -1);
 		service->keys[i] = luaL_ref(L, LUA_REGISTRYINDEX);
 	}
 	lua_createtable(L, 4, 4);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lua_layout.h"
 #include "lua_seri.h"
 #include "lua_session.h"
 #include "skynet.h"
@@ -51,6 +52,12 @@ struct protocol {
 	const char *name; /* the interned key, anchored by the table of names */
 	int id;
 	int ref; /* of the table, in the registry */
+
+	/* Where the fields of the table were last found, which is looked at first. */
+	const struct layout_table *table; /* NULL: they must be looked up */
+	uint32_t places[KEY_COUNT];       /* numbers of nodes */
+	const void *handler;              /* the last value of `dispatch`, NULL: none is kept */
+	int handler_ref;                  /* of it, in the registry */
 };
 
 /* Tasks in the order in which they joined, linked by task->next. */
@@ -80,8 +87,9 @@ struct lua_service {
 	struct task *current; /* the task that runs, NULL outside of tasks */
 	struct seri_buffer scratch;
 
-	int keys[KEY_COUNT];        /* registry references of the names of fields */
-	struct protocol *protocols; /* `first_protocols` until there are more */
+	int keys[KEY_COUNT];                /* registry references of the names of fields */
+	const void *key_objects[KEY_COUNT]; /* the same, in place */
+	struct protocol *protocols;         /* `first_protocols` until there are more */
 	int protocol_count;
 	int protocol_table; /* registry reference of skynet._proto */
 	struct protocol first_protocols[FIRST_PROTOCOLS];
@@ -165,6 +173,48 @@ protocol_field(lua_State *L, const struct lua_service *service, int index, enum 
 	return lua_gettable(L, index);
 }
 
+/// The field of a protocol, read in place, or NULL where it is not where it was last time.
+static inline const struct layout_node *
+protocol_node(
+	const struct lua_service *service, const struct protocol *protocol, enum protocol_key key) {
+	const struct layout_table *table = protocol->table;
+	uint32_t place = protocol->places[key];
+	if (UNLIKELY(table == NULL || place >= layout_node_count(table)))
+		return NULL;
+	const struct layout_node *node = &table->nodes[place];
+	bool found = node->key_tag == LAYOUT_SHORT_STRING &&
+		     node->key.object == service->key_objects[key];
+	return LIKELY(found) ? node : NULL;
+}
+
+/// True when the field of a protocol is found in place and is `function`.
+static inline bool
+protocol_has(const struct lua_service *service, const struct protocol *protocol,
+	enum protocol_key key, lua_CFunction function) {
+	const struct layout_node *node = protocol_node(service, protocol, key);
+	return node != NULL && node->tag == LAYOUT_C_FUNCTION && node->value.function == function;
+}
+
+/// Notes where the fields of a protocol are, when they are to be read in place.
+void protocol_learn(lua_State *L, struct lua_service *service, const struct protocol *protocol);
+
+/// As protocol_learn, and keeps the field `dispatch`, which is at stack index `index`, when it is a
+/// Lua function. May raise.
+void protocol_keep_handler(
+	lua_State *L, struct lua_service *service, const struct protocol *protocol, int index);
+
+/// Pushes the field `dispatch` when it is the function that is kept. Returns false when it is not.
+static inline bool
+protocol_push_handler(
+	lua_State *L, const struct lua_service *service, const struct protocol *protocol) {
+	const struct layout_node *node = protocol_node(service, protocol, KEY_DISPATCH);
+	if (node == NULL || protocol->handler == NULL || node->value.object != protocol->handler ||
+		node->tag != LAYOUT_LUA_FUNCTION)
+		return false;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, protocol->handler_ref);
+	return true;
+}
+
 /// Appends to `text`, with a line feed in front when it is not empty.
 void text_add_line(struct text *text, const char *line, size_t size);
 void text_clear(struct text *text);
@@ -177,6 +227,40 @@ struct address {
 
 /// Reads an address at stack index `index`; raises for what cannot be one.
 struct address address_check(lua_State *L, int index);
+
+/// The arguments of the running C function when they can be read in place and are at least `count`,
+/// else NULL. See layout_arguments.
+static inline const struct layout_value *
+service_arguments(lua_State *L, const struct lua_service *service, int count) {
+	if (UNLIKELY(!service->scratch.raw || lua_gettop(L) < count))
+		return NULL;
+	return layout_arguments(L);
+}
+
+/// As address_check, with what service_arguments gave.
+static inline struct address
+address_read(lua_State *L, const struct layout_value *arguments, int index) {
+	if (LIKELY(arguments != NULL && arguments[index].tag == LAYOUT_INTEGER)) {
+		struct address address = {(uint32_t)arguments[index].payload.integer, NULL};
+		if (LIKELY(address.handle != 0))
+			return address;
+	}
+	return address_check(L, index);
+}
+
+/// As protocol_check, with what service_arguments gave.
+static inline const struct protocol *
+protocol_read(lua_State *L, struct lua_service *service, const struct layout_value *arguments,
+	int index) {
+	if (LIKELY(arguments != NULL && arguments[index].tag == LAYOUT_SHORT_STRING)) {
+		const struct layout_string *name = arguments[index].payload.object;
+		for (int i = 0; i < service->protocol_count; i++) {
+			if (service->protocols[i].name == name->text)
+				return &service->protocols[i];
+		}
+	}
+	return protocol_check(L, service, index);
+}
 
 /// Sends like skynet_send or skynet_sendname.
 int service_send(struct lua_service *service, struct address to, uint32_t source, int type,

@@ -61,6 +61,63 @@ local function test_register(peer)
 	tap.raises(function() skynet.register_protocol "x" end, "table expected", "so is what is no table")
 end
 
+--- The fields of a protocol are looked for where they were last; what changes must be seen.
+local function test_changes(peer)
+	local function ask(...)
+		return table.concat({ skynet.call(peer, "moving", ...) }, " ")
+	end
+	local function change(text)
+		subject.eval(peer, "local protocol = skynet._proto.moving " .. text .. " return 1")
+	end
+	skynet.register_protocol { name = "moving", id = 95, pack = skynet.pack, unpack = skynet.unpack }
+	subject.eval(peer, [[
+		skynet.register_protocol { name = "moving", id = 95, pack = skynet.pack, unpack = skynet.unpack }
+		skynet.dispatch("moving", function(_, _, ...) skynet.retpack("first", ...) end)
+		return 1]])
+	for _ = 1, 3 do
+		tap.is(ask(1), "first 1", "a handler is called")
+	end
+	change [[skynet.dispatch("moving", function(_, _, ...) skynet.retpack("second", ...) end)]]
+	tap.is(ask(2), "second 2", "another handler takes effect")
+	change [[collectgarbage() for i = 1, 40 do protocol["x" .. i] = i end collectgarbage()]]
+	tap.is(ask(3), "second 3", "fields may be added")
+	change [[protocol.dispatch = function(_, _, ...) skynet.retpack("third", ...) end]]
+	tap.is(ask(4), "third 4", "a handler may be put into the table")
+	change [[for i = 1, 40 do protocol["x" .. i] = nil end collectgarbage() protocol[1.5] = 1]]
+	tap.is(ask(5), "third 5", "fields may be removed")
+	change [[protocol.unpack = function(...) return "own", skynet.unpack(...) end]]
+	tap.is(ask(6), "third own 6", "unpack may be changed")
+	change [[protocol.unpack = skynet.unpack]]
+	tap.is(ask(7), "third 7", "and changed back")
+	change [[
+		local fields = { unpack = protocol.unpack, dispatch = protocol.dispatch }
+		protocol.unpack, protocol.dispatch = nil, nil
+		setmetatable(protocol, { __index = fields })]]
+	for _ = 1, 2 do
+		tap.is(ask(8), "third 8", "fields may come from a metatable")
+	end
+	change [[protocol.dispatch = setmetatable({}, { __call = function(_, _, _, ...)
+		skynet.retpack("fourth", ...) end })]]
+	tap.is(ask(9), "fourth 9", "a handler may be a table that can be called")
+	change [[protocol.dispatch = skynet.retpack]]
+	tap.is(ask(10):match " (%d+)$", "10", "or a function in C")
+	change [[setmetatable(protocol, nil) protocol.dispatch, protocol.unpack = nil, skynet.unpack]]
+	tap.raises(function() ask(11) end, "no handler", "without a handler there is an error")
+	change [[protocol.dispatch = function(_, _, ...) skynet.retpack("last", ...) end]]
+	tap.is(ask(12), "last 12", "until there is one again")
+
+	local mine = skynet._proto.moving
+	mine.pack = function(...) return skynet.pack("packed", ...) end
+	tap.is(ask(13), "last packed 13", "pack may be changed by who calls")
+	tap.is(skynet.send(peer, "moving"), 0, "also when it sends")
+	mine.pack = skynet.pack
+	mine.unpack = function(...) return "unpacked", skynet.unpack(...) end
+	tap.is(ask(14), "unpacked last 14", "and unpack")
+	setmetatable(mine, { __index = { unpack = skynet.unpack } })
+	mine.unpack = nil
+	tap.is(ask(15), "last 15", "and both may come from a metatable")
+end
+
 local function test_dispatch(peer)
 	local function handler() end
 	tap.is(skynet.dispatch("upper", handler), nil, "dispatch returns the old function")
@@ -231,6 +288,7 @@ end
 tap.run(function()
 	local peer = subject.new()
 	test_register(peer)
+	test_changes(peer)
 	test_dispatch(peer)
 	test_unknown_response(peer)
 	test_core_functions(peer)
