@@ -21,19 +21,24 @@
 /* A worker looks at the shared queue after so many turns, even when it has work of its own. */
 #define SHARED_INTERVAL 61
 
+/* Ends the first `count` workers, and all there is. */
+static void
+free_workers(struct scheduler *scheduler, int count) {
+	for (int i = 0; i < count; i++) {
+		run_queue_fini(&scheduler->workers[i].queue);
+		sleeper_fini(&scheduler->workers[i].sleeper);
+	}
+	run_queue_fini(&scheduler->shared);
+	skynet_free(scheduler->workers);
+	scheduler->workers = NULL;
+}
+
 int
 scheduler_init(struct scheduler *scheduler, struct skynet_runtime *runtime, int worker_count,
 	struct skynet_error *error) {
 	memset(scheduler, 0, sizeof *scheduler);
 	scheduler->runtime = runtime;
 	scheduler->worker_count = worker_count;
-	if (pthread_mutex_init(&scheduler->idle_lock, NULL) != 0)
-		return error_set(error, SKYNET_ESYSTEM, "cannot create the lock of the scheduler");
-	if (pthread_cond_init(&scheduler->idle_wake, NULL) != 0) {
-		pthread_mutex_destroy(&scheduler->idle_lock);
-		return error_set(
-			error, SKYNET_ESYSTEM, "cannot create the condition of the scheduler");
-	}
 	run_queue_init(&scheduler->shared);
 	int total = worker_count + 1;
 	scheduler->workers = skynet_aligned_alloc(
@@ -44,6 +49,12 @@ scheduler_init(struct scheduler *scheduler, struct skynet_runtime *runtime, int 
 		scheduler->workers[i].index = i;
 		scheduler->workers[i].stall = stall_monitor_slot(runtime->stalls, i);
 		run_queue_init(&scheduler->workers[i].queue);
+		int failed = sleeper_init(&scheduler->workers[i].sleeper);
+		if (failed != 0) {
+			free_workers(scheduler, i);
+			return error_set_errno(error, SKYNET_ESYSTEM, failed,
+				"cannot create the condition of worker %d", i);
+		}
 	}
 	return 0;
 }
@@ -52,13 +63,7 @@ void
 scheduler_fini(struct scheduler *scheduler) {
 	if (scheduler->workers == NULL)
 		return;
-	for (int i = 0; i <= scheduler->worker_count; i++)
-		run_queue_fini(&scheduler->workers[i].queue);
-	run_queue_fini(&scheduler->shared);
-	skynet_free(scheduler->workers);
-	scheduler->workers = NULL;
-	pthread_cond_destroy(&scheduler->idle_wake);
-	pthread_mutex_destroy(&scheduler->idle_lock);
+	free_workers(scheduler, scheduler->worker_count + 1);
 }
 
 void
@@ -68,14 +73,13 @@ scheduler_wake(struct scheduler *scheduler) {
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&scheduler->idle, memory_order_relaxed) == 0)
 		return;
-	pthread_mutex_lock(&scheduler->idle_lock);
-	int idle = atomic_load_explicit(&scheduler->idle, memory_order_relaxed);
-	if (idle > 0) {
-		atomic_store_explicit(&scheduler->idle, idle - 1, memory_order_relaxed);
-		scheduler->tokens++;
-		pthread_cond_signal(&scheduler->idle_wake);
+	/* The first that sleeps: it has slept least, if there is not always work for all. */
+	for (int i = 0; i < scheduler->worker_count; i++) {
+		if (sleeper_wake(&scheduler->workers[i].sleeper)) {
+			atomic_fetch_sub_explicit(&scheduler->idle, 1, memory_order_relaxed);
+			return;
+		}
 	}
-	pthread_mutex_unlock(&scheduler->idle_lock);
 }
 
 static bool
@@ -201,25 +205,17 @@ scheduler_run_some(struct worker *worker, uint64_t budget_ns) {
 
 /* Sleeps until somebody has work for a worker, or the runtime ends. */
 static void
-sleep_until_work(struct scheduler *scheduler) {
-	pthread_mutex_lock(&scheduler->idle_lock);
+sleep_until_work(struct scheduler *scheduler, struct worker *worker) {
 	atomic_fetch_add_explicit(&scheduler->idle, 1, memory_order_relaxed);
-	/* Pairs with the fence in scheduler_wake. */
+	sleeper_announce(&worker->sleeper);
+	/* Pairs with the fences in scheduler_wake and scheduler_stop. */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (has_work(scheduler) || atomic_load_explicit(&scheduler->quit, memory_order_relaxed)) {
-		if (scheduler->tokens > 0)
-			scheduler->tokens--;
-		else
-			atomic_fetch_sub_explicit(&scheduler->idle, 1, memory_order_relaxed);
-		pthread_mutex_unlock(&scheduler->idle_lock);
-		return;
-	}
-	while (scheduler->tokens == 0 &&
-		!atomic_load_explicit(&scheduler->quit, memory_order_relaxed))
-		pthread_cond_wait(&scheduler->idle_wake, &scheduler->idle_lock);
-	if (scheduler->tokens > 0)
-		scheduler->tokens--;
-	pthread_mutex_unlock(&scheduler->idle_lock);
+	bool stay =
+		has_work(scheduler) || atomic_load_explicit(&scheduler->quit, memory_order_relaxed);
+	if (stay && sleeper_retract(&worker->sleeper))
+		atomic_fetch_sub_explicit(&scheduler->idle, 1, memory_order_relaxed);
+	else
+		sleeper_wait(&worker->sleeper);
 }
 
 static void *
@@ -235,7 +231,7 @@ worker_main(void *argument) {
 			now = scheduler_run(worker, context, now);
 			continue;
 		}
-		sleep_until_work(scheduler);
+		sleep_until_work(scheduler, worker);
 		now = clock_monotonic_ns(worker->runtime->clock);
 	}
 	return NULL;
@@ -258,10 +254,13 @@ scheduler_start(struct scheduler *scheduler, struct skynet_error *error) {
 
 void
 scheduler_stop(struct scheduler *scheduler) {
-	pthread_mutex_lock(&scheduler->idle_lock);
 	atomic_store_explicit(&scheduler->quit, true, memory_order_relaxed);
-	pthread_cond_broadcast(&scheduler->idle_wake);
-	pthread_mutex_unlock(&scheduler->idle_lock);
+	/* Pairs with the fence in sleep_until_work. */
+	atomic_thread_fence(memory_order_seq_cst);
+	for (int i = 0; i < scheduler->worker_count; i++) {
+		if (sleeper_wake(&scheduler->workers[i].sleeper))
+			atomic_fetch_sub_explicit(&scheduler->idle, 1, memory_order_relaxed);
+	}
 	for (int i = 0; i < scheduler->worker_count; i++) {
 		if (scheduler->workers[i].started)
 			pthread_join(scheduler->workers[i].thread, NULL);

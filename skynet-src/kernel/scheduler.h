@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "data/run_queue.h"
+#include "data/sleeper.h"
 #include "data/stall_monitor.h"
 #include "io/socket_server.h"
 
@@ -30,6 +31,7 @@ struct worker {
 	pthread_t thread;
 	bool started;
 	struct run_queue queue;
+	struct sleeper sleeper;
 	struct socket_batch batch; /* owner: frames of this turn that leave together */
 	uint32_t searches;         /* owner: turns since it last looked at the shared queue */
 
@@ -44,10 +46,7 @@ struct scheduler {
 	struct worker *workers; /* `worker_count` threads and then the socket thread */
 	int worker_count;
 	struct run_queue shared;
-	pthread_mutex_t idle_lock;
-	pthread_cond_t idle_wake;
-	atomic_int idle; /* workers that sleep and have not been told to wake; idle_lock */
-	int tokens;      /* idle_lock; wake-ups that were given and not taken yet */
+	atomic_int idle; /* workers that sleep and have not been told to wake */
 	atomic_bool quit;
 	atomic_bool monitor_awake; /* the monitor ticks */
 };
