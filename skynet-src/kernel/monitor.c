@@ -1,5 +1,6 @@
 #include "kernel/monitor.h"
 
+#include "base/thread.h"
 #include "data/stall_monitor.h"
 #include "io/socket_server.h"
 #include "kernel/current.h"
@@ -118,6 +119,7 @@ monitor_main(void *argument) {
 		.runtime = runtime, .tick_ms = TICK_MINIMUM_MS, .quiet_ticks = TICKS_QUIET + 1};
 	uint64_t next_tick_ms = 0;
 	current = (struct current){.runtime = runtime, .thread = CURRENT_TIMER};
+	thread_be_prompt();
 	while (!atomic_load_explicit(&runtime->quit, memory_order_relaxed)) {
 		timeouts_expire(runtime);
 		bool awake = atomic_load_explicit(&scheduler->monitor_awake, memory_order_relaxed);

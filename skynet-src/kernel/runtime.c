@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/thread.h"
 #include "data/shared_table.h"
 #include "data/stall_monitor.h"
 #include "io/socket_server.h"
@@ -98,6 +99,7 @@ socket_main(void *argument) {
 	struct worker *worker = &runtime->scheduler.workers[runtime->scheduler.worker_count];
 	current = (struct current){.runtime = runtime, .worker = worker, .thread = CURRENT_SOCKET};
 	bool more = false;
+	thread_be_prompt();
 	while (!atomic_load_explicit(&runtime->quit, memory_order_relaxed)) {
 		poll_sockets(runtime, more ? 0 : -1);
 		more = scheduler_run_some(worker, SERVICE_BUDGET_NS);
