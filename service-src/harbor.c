@@ -23,11 +23,11 @@
 #include "skynet_socket.h"
 
 #define COMMAND_MAX       128
-#define CONGESTED_KIB     (64 * 1024) /* waiting to be sent: requests are refused */
 #define TICK_DEFAULT_MS   5000
 #define TICK_MAX_MS       3600000
 #define NANO_PER_MILLI    UINT64_C(1000000)
-#define ABANDONED_TICKS   12 /* an abandoned request may still be answered for so long */
+#define SETTLE_MAX        256 /* messages, then it is written, even if more wait */
+#define ABANDONED_TICKS   12  /* an abandoned request may still be answered for so long */
 #define HEARTBEAT_SETTING "harbor_heartbeat"
 
 struct harbor *harbor_create(void);
@@ -49,8 +49,12 @@ void
 harbor_release(struct harbor *harbor) {
 	for (int i = 0; i < HARBOR_COUNT; i++) {
 		struct harbor_link *link = &harbor->links[i];
-		if (link->fd != NO_SOCKET)
+		if (link->fd != NO_SOCKET) {
+			lane_output_spill(link->output);
 			skynet_socket_close(harbor->context, link->fd);
+			lane_output_fini(link->output);
+			skynet_free(link->output);
+		}
 		frame_reader_clear(&link->reader);
 		message_queue_fini(&link->queue);
 	}
@@ -267,7 +271,7 @@ command_close(struct harbor *harbor, const char *text) {
 		return;
 	struct harbor_link *link = &harbor->links[id];
 	if (link->fd != NO_SOCKET)
-		harbor_link_close(link, "closed by the slave");
+		harbor_link_end(link);
 	else if (link->state == LINK_WAIT)
 		link->state = link->queue.count > 0 ? LINK_WAIT : LINK_DOWN;
 }
@@ -323,12 +327,24 @@ on_socket(struct harbor *harbor, const struct skynet_socket_message *message, si
 			harbor_link_close(link, reason);
 		break;
 	case SKYNET_SOCKET_TYPE_WARNING:
-		if (link != NULL)
-			link->congested = message->ud >= CONGESTED_KIB;
+		if (link != NULL && message->ud == 0)
+			harbor_link_resume(link);
 		break;
 	default:
 		break;
 	}
+}
+
+/* Writes what is left to write, unless more messages wait: then more may be gathered. */
+static void
+settle(struct harbor *harbor) {
+	if (harbor->touched_count == 0)
+		return;
+	if (++harbor->unsettled < SETTLE_MAX &&
+		skynet_stat_get(harbor->context, 0, SKYNET_STAT_MAILBOX) > 0)
+		return;
+	harbor->unsettled = 0;
+	harbor_links_flush(harbor);
 }
 
 static int
@@ -353,6 +369,7 @@ on_message(struct skynet_context *context, void *ud, int type, int session, uint
 	default:
 		break;
 	}
+	settle(harbor);
 	return 0;
 }
 

@@ -9,14 +9,27 @@
 #define NANO_PER_MILLI       UINT64_C(1000000)
 #define SILENCE_TICKS        3 /* heartbeats missed before a peer counts as lost */
 #define QUEUE_TIMEOUT_NS     UINT64_C(10000000000)
-#define SEND_LIMIT           ((int64_t)256 << 20)
+#define SEND_LIMIT           ((size_t)256 << 20)
+#define CONGESTED            ((size_t)64 << 20) /* waiting to be sent: requests are refused */
 #define KEEPALIVE_IDLE_S     10
 #define KEEPALIVE_INTERVAL_S 5
 #define USER_TIMEOUT_MS      20000
 #define REASON_MAX           128
 #define DEAD_SERVICE         "dead_service"
 
-static const char PING[] = "ping", PONG[] = "pong";
+#define GATHER_SIZE  ((size_t)262144) /* then it is written, even if more messages wait */
+#define COPY_MAX     ((size_t)16384)  /* a larger payload is written from where it is */
+#define PART_SIZE    ((size_t)65536)
+#define CONFIRM_SIZE 131072 /* bytes of parts, then the peer is told that they were taken */
+
+/* Bytes of parts under way: what the link carries in a round trip, within these bounds. */
+#define WINDOW_MIN   ((int64_t)524288)
+#define WINDOW_MAX   ((int64_t)16777216)
+#define LINK_NS_BYTE 4 /* nanoseconds for a byte: as fast as most networks */
+
+/* Words in frames of type error to handle 0. PARTS: parts may be sent, and are confirmed each
+ * `session` bytes at the latest; TAKEN: so many bytes of them have been read. */
+static const char PING[] = "ping", PONG[] = "pong", PARTS[] = "parts", TAKEN[] = "taken";
 
 struct harbor_link *
 harbor_find_link(struct harbor *harbor, int fd) {
@@ -54,41 +67,176 @@ harbor_expire(
 	}
 }
 
-/* ---- sending ---- */
+/* ---- writing ---- */
 
+static size_t
+part_head(char *head, const struct lane_item *item, size_t size, bool last) {
+	(void)last;
+	harbor_frame_put_part(head, item->session, size);
+	return FRAME_PART_HEAD;
+}
+
+/* Handles that differ are different services. */
 static bool
-write_bytes(struct harbor_link *link, char *bytes, size_t size) {
-	struct socket_sendbuffer buffer = {
-		.id = link->fd,
-		.type = SOCKET_BUFFER_MEMORY,
-		.buffer = bytes,
-		.sz = size,
-	};
-	return skynet_socket_sendbuffer(link->harbor->context, &buffer) == 0;
+never_same(uint32_t a, uint32_t b) {
+	(void)a;
+	(void)b;
+	return false;
+}
+
+static const struct lane_framing FRAMING = {
+	.part_size = PART_SIZE,
+	.begun_max = FRAME_JOIN_MAX,
+	.part_head = part_head,
+	.same_target = never_same,
+};
+_Static_assert(FRAME_PART_HEAD <= LANE_PART_HEAD, "there is room for the head of a part");
+
+/* Something is to be written when this message has been dealt with. */
+static void
+touch(struct harbor_link *link) {
+	struct harbor *harbor = link->harbor;
+	if (!link->touched)
+		harbor->touched[harbor->touched_count++] = link->id;
+	link->touched = true;
+	if (link->output->size >= GATHER_SIZE)
+		lane_output_flush(link->output);
 }
 
 static void
 write_id(struct harbor_link *link) {
-	char *byte = skynet_malloc(1);
-	*byte = (char)(unsigned char)link->harbor->id;
-	write_bytes(link, byte, 1);
+	*lane_output_append(link->output, 1) = (char)(unsigned char)link->harbor->id;
+	touch(link);
 }
 
 static void
-write_beat(struct harbor_link *link, const char *text) {
+write_frame(struct harbor_link *link, const struct harbor_frame *frame) {
+	char *bytes = lane_output_append(link->output, harbor_frame_size(frame->size));
+	harbor_frame_put(bytes, frame);
+	touch(link);
+}
+
+/* A word from harbor to harbor, which a node of the reference would ignore. */
+static void
+write_word(struct harbor_link *link, const char *word, int number) {
 	struct harbor_frame frame = {
 		.source = (uint32_t)link->harbor->id << HARBOR_SHIFT,
 		.type = PTYPE_ERROR,
-		.size = strlen(text),
-		.payload = (void *)(uintptr_t)text,
+		.session = number,
+		.size = strlen(word),
+		.payload = (void *)(uintptr_t)word,
 	};
-	size_t size;
-	char *bytes = harbor_frame_pack(&frame, &size);
-	write_bytes(link, bytes, size);
+	write_frame(link, &frame);
 }
 
 static void
+write_ping(struct harbor_link *link) {
+	if (link->ping_ns == 0)
+		link->ping_ns = skynet_clock_ns(link->harbor->context);
+	write_word(link, PING, 0);
+}
+
+/* Says that this end takes parts. */
+static void
+offer_parts(struct harbor_link *link) {
+	if (link->reader.takes_parts)
+		return;
+	link->reader.takes_parts = true;
+	write_word(link, PARTS, CONFIRM_SIZE);
+}
+
+static void
+confirm_parts(struct harbor_link *link) {
+	write_word(link, TAKEN, (int)link->reader.part_bytes);
+	link->reader.part_bytes = 0;
+}
+
+/* Bytes of parts that may be under way. */
+static void
+set_window(struct harbor_link *link) {
+	int64_t window = WINDOW_MIN;
+	if (link->rtt_ns / LINK_NS_BYTE > (uint64_t)window)
+		window = link->rtt_ns / LINK_NS_BYTE < (uint64_t)WINDOW_MAX
+				 ? (int64_t)(link->rtt_ns / LINK_NS_BYTE)
+				 : WINDOW_MAX;
+	if (window < 2 * link->confirm_size)
+		window = 2 * link->confirm_size;
+	lane_output_set_window(link->output, window);
+}
+
+void
+harbor_link_resume(struct harbor_link *link) {
+	lane_output_resume(link->output);
+	touch(link);
+}
+
+static void
+flush(struct harbor_link *link) {
+	struct lane_output *output = link->output;
+	lane_output_flush(output);
+	if (lane_output_waiting(output) > SEND_LIMIT)
+		harbor_link_close(link, "send buffer limit");
+}
+
+void
+harbor_links_flush(struct harbor *harbor) {
+	int kept = 0;
+	for (int i = 0; i < harbor->touched_count; i++) {
+		struct harbor_link *link = &harbor->links[harbor->touched[i]];
+		if (link->output != NULL)
+			flush(link);
+		/* Somebody waits for this service, and the rest goes later. */
+		link->touched = link->output != NULL && lane_output_ready(link->output);
+		if (link->touched)
+			harbor->touched[kept++] = link->id;
+	}
+	harbor->touched_count = kept;
+}
+
+/* ---- sending ---- */
+
+/* Puts a message into the lane of its sender and receiver. Takes the data. */
+static void
+queue_message(struct harbor_link *link, const struct harbor_frame *frame, uint64_t key) {
+	char head[FRAME_BEGIN_SIZE], trailer[FRAME_TRAILER_SIZE];
+	if (link->confirm_size > 0 && frame->size > PART_SIZE) {
+		harbor_frame_put_begin(head, ++link->last_number, frame);
+		lane_output_queue(link->output, key, LANE_PARTS, link->last_number, head,
+			FRAME_BEGIN_SIZE, frame->payload, frame->payload, frame->size);
+	} else {
+		harbor_frame_put_head(head, frame);
+		harbor_frame_put_trailer(trailer, frame);
+		lane_output_queue_frame(link->output, key, head, FRAME_HEAD_SIZE, trailer,
+			FRAME_TRAILER_SIZE, frame->payload, frame->size);
+	}
+	touch(link);
+}
+
+/* Puts a message on its way: behind what waits of the same sender and receiver. Takes the data. */
+static void
 write_message(struct harbor_link *link, const struct waiting_message *message) {
+	struct harbor_frame frame = {
+		.source = message->source,
+		.destination = message->destination,
+		.type = message->type,
+		.session = message->session,
+		.size = message->size,
+		.payload = message->data,
+	};
+	struct lane_output *output = link->output;
+	uint64_t key = lane_key(message->source, message->destination);
+	/* What is small is gathered, so that many leave together. */
+	size_t small = link->confirm_size > 0 ? PART_SIZE : COPY_MAX;
+	if (message->size > small || (output->lane != NULL && lane_output_waits(output, key))) {
+		queue_message(link, &frame, key);
+	} else {
+		write_frame(link, &frame);
+		skynet_free(message->data);
+	}
+}
+
+static void
+send_message(struct harbor_link *link, const struct waiting_message *message) {
 	struct harbor *harbor = link->harbor;
 	if (message->size > FRAME_PAYLOAD_MAX) {
 		skynet_error(harbor->context,
@@ -98,21 +246,12 @@ write_message(struct harbor_link *link, const struct waiting_message *message) {
 		return;
 	}
 	bool is_call = message->session > 0 && wants_error(message->type);
-	if (link->congested && is_call) {
+	if (is_call && lane_output_waiting(link->output) >= CONGESTED) {
 		harbor_refuse(harbor, message, "overloaded: the link to that node is congested");
 		return;
 	}
-	struct harbor_frame frame = {
-		.source = message->source,
-		.destination = message->destination,
-		.type = message->type,
-		.session = message->session,
-		.size = message->size,
-		.payload = message->data,
-	};
-	size_t size;
-	char *bytes = harbor_frame_pack(&frame, &size);
-	if (!write_bytes(link, bytes, size)) {
+	/* The event that says so is on its way. */
+	if (link->output->failed) {
 		harbor_refuse(harbor, message, "dead_node: the link is broken");
 		return;
 	}
@@ -122,7 +261,7 @@ write_message(struct harbor_link *link, const struct waiting_message *message) {
 			&harbor->calls, message->source, message->session, message->destination);
 		harbor_start_ticking(harbor);
 	}
-	skynet_free(message->data);
+	write_message(link, message);
 }
 
 void
@@ -130,7 +269,7 @@ harbor_link_send(struct harbor_link *link, const struct waiting_message *message
 	struct harbor *harbor = link->harbor;
 	switch (link->state) {
 	case LINK_UP:
-		write_message(link, message);
+		send_message(link, message);
 		break;
 	case LINK_WAIT:
 	case LINK_TAKING:
@@ -165,10 +304,12 @@ go_up(struct harbor_link *link) {
 	link->state = LINK_UP;
 	tell_slave(link, 'U');
 	/* The first frame: by it the peer knows with whom it speaks when it answers. */
-	if (link->beats)
-		write_beat(link, PING);
+	if (link->beats) {
+		write_ping(link);
+		offer_parts(link);
+	}
 	while (message_queue_pop(&link->queue, &message))
-		write_message(link, &message);
+		send_message(link, &message);
 }
 
 /* ---- receiving ---- */
@@ -185,15 +326,40 @@ answer_error(struct harbor_link *link, const struct harbor_frame *frame, const c
 		size > 0 ? (void *)(uintptr_t)reason : NULL, size);
 }
 
+static bool
+says(const struct harbor_frame *frame, const char *word) {
+	return frame->size == strlen(word) && memcmp(frame->payload, word, frame->size) == 0;
+}
+
+static void
+on_pong(struct harbor_link *link) {
+	uint64_t rtt_ns = skynet_clock_ns(link->harbor->context) - link->ping_ns;
+	if (link->ping_ns != 0 && (link->rtt_ns == 0 || rtt_ns < link->rtt_ns)) {
+		link->rtt_ns = rtt_ns;
+		if (link->confirm_size > 0)
+			set_window(link);
+	}
+	link->ping_ns = 0;
+}
+
 /* What the other end says about itself. */
 static void
-on_beat(struct harbor_link *link, const struct harbor_frame *frame) {
-	bool is_ping = frame->size == sizeof PING - 1 &&
-		       memcmp(frame->payload, PING, sizeof PING - 1) == 0;
-	if (is_ping && frame->source >> HARBOR_SHIFT == (uint32_t)link->id) {
+on_word(struct harbor_link *link, const struct harbor_frame *frame) {
+	if (frame->source >> HARBOR_SHIFT != (uint32_t)link->id)
+		return;
+	if (says(frame, PING)) {
 		link->beats = true;
-		write_beat(link, PONG);
+		write_word(link, PONG, 0);
+		offer_parts(link);
 		harbor_start_ticking(link->harbor);
+	} else if (says(frame, PONG)) {
+		on_pong(link);
+	} else if (says(frame, PARTS) && frame->session > 0 && frame->session <= WINDOW_MAX / 2) {
+		link->confirm_size = frame->session;
+		set_window(link);
+	} else if (says(frame, TAKEN) && frame->session > 0) {
+		lane_output_confirm(link->output, (uint32_t)frame->session);
+		touch(link);
 	}
 }
 
@@ -211,7 +377,7 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 	struct harbor *harbor = link->harbor;
 	if (frame->destination == 0) {
 		if (frame->type == PTYPE_ERROR)
-			on_beat(link, frame);
+			on_word(link, frame);
 		else
 			answer_error(link, frame, DEAD_SERVICE);
 		skynet_free(frame->payload);
@@ -251,9 +417,12 @@ harbor_link_receive(struct harbor_link *link, const char *bytes, size_t size) {
 		bytes++;
 		size--;
 	}
-	if (link->state == LINK_UP &&
-		!frame_reader_push(&link->reader, bytes, size, on_frame, link))
-		harbor_link_close(link, "a frame has a bad length");
+	if (link->state != LINK_UP)
+		return;
+	if (!frame_reader_push(&link->reader, bytes, size, on_frame, link))
+		harbor_link_close(link, "what came is no frame");
+	else if (link->reader.part_bytes >= CONFIRM_SIZE)
+		confirm_parts(link);
 }
 
 /* ---- life ---- */
@@ -283,12 +452,16 @@ harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
 	link->state = LINK_TAKING;
 	link->dialed = dialed;
 	link->beats = beats;
-	link->congested = false;
+	link->ping_ns = link->rtt_ns = 0;
+	link->confirm_size = 0;
+	link->output = skynet_malloc(sizeof *link->output);
+	lane_output_init(link->output, &FRAMING, harbor->context, fd);
 	link->heard_ns = skynet_clock_ns(harbor->context);
 	harbor->open[harbor->open_count++] = link->id;
 	skynet_socket_start(harbor->context, fd);
 	skynet_socket_nodelay(harbor->context, fd);
-	skynet_socket_limit(harbor->context, fd, SEND_LIMIT, SKYNET_SOCKET_CLOSE);
+	/* What waits is bounded here; at the end all of it is put into the queue of the socket. */
+	skynet_socket_limit(harbor->context, fd, 0, SKYNET_SOCKET_CLOSE);
 	skynet_socket_keepalive(
 		harbor->context, fd, KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, USER_TIMEOUT_MS);
 	harbor_start_ticking(harbor);
@@ -325,6 +498,16 @@ forget_socket(struct harbor_link *link) {
 	}
 	skynet_socket_close(harbor->context, link->fd);
 	link->fd = NO_SOCKET;
+	lane_output_fini(link->output);
+	skynet_free(link->output);
+	link->output = NULL;
+}
+
+void
+harbor_link_end(struct harbor_link *link) {
+	if (link->state == LINK_UP)
+		lane_output_spill(link->output);
+	harbor_link_close(link, "closed by the slave");
 }
 
 void
@@ -353,5 +536,5 @@ harbor_link_tick(struct harbor_link *link, uint64_t now_ns, bool slept) {
 	if (link->fd != NO_SOCKET && must_talk && silence_ns > SILENCE_TICKS * tick_ns)
 		harbor_link_close(link, "the peer is silent");
 	else if (link->state == LINK_UP && link->beats)
-		write_beat(link, PING);
+		write_ping(link);
 }

@@ -15,6 +15,7 @@
 
 #include "harbor_call.h"
 #include "harbor_frame.h"
+#include "lane_output.h"
 #include "name_queue.h"
 #include "skynet.h"
 
@@ -29,10 +30,15 @@ struct harbor_link {
 	int id; /* of the peer */
 	int fd; /* socket id, NO_SOCKET */
 	enum link_state state;
-	bool dialed;    /* this end has made the connection */
-	bool beats;     /* the peer answers heartbeats */
-	bool congested; /* too much waits to be sent */
+	bool dialed;  /* this end has made the connection */
+	bool beats;   /* the peer answers heartbeats */
+	bool touched; /* it is in the list of the harbor */
 	uint64_t heard_ns;
+	uint64_t ping_ns;           /* when the ping went out that was not answered; 0: none */
+	uint64_t rtt_ns;            /* shortest round trip, 0: not measured */
+	int64_t confirm_size;       /* the peer takes parts, and confirms so many bytes; 0: none */
+	uint32_t last_number;       /* of a message in parts */
+	struct lane_output *output; /* there is one while there is a socket */
 	struct frame_reader reader;
 	struct message_queue queue;
 };
@@ -50,6 +56,9 @@ struct harbor {
 	struct harbor_link links[HARBOR_COUNT];
 	int open[HARBOR_COUNT]; /* harbor ids of the links with a socket */
 	int open_count;
+	int touched[HARBOR_COUNT]; /* harbor ids of the links that may have something to write */
+	int touched_count;
+	uint32_t unsettled; /* messages since they were written to */
 };
 
 /// The link that uses a socket, NULL when there is none.
@@ -62,6 +71,9 @@ void harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats)
 /// The socket belongs to this service now: what the peer says from here on comes to it.
 void harbor_link_taken(struct harbor_link *link);
 
+/// Closes the link when all has been sent, else as harbor_link_close.
+void harbor_link_end(struct harbor_link *link);
+
 /// Closes the socket, fails what waits for answers or for the link, tells the slave.
 void harbor_link_close(struct harbor_link *link, const char *reason);
 
@@ -70,6 +82,12 @@ void harbor_link_receive(struct harbor_link *link, const char *bytes, size_t siz
 
 /// Sends to a handle of the peer, or queues. Takes `message->data`.
 void harbor_link_send(struct harbor_link *link, const struct waiting_message *message);
+
+/// The system takes bytes again.
+void harbor_link_resume(struct harbor_link *link);
+
+/// Writes what the links have to write, as far as the system takes it.
+void harbor_links_flush(struct harbor *harbor);
 
 /// A heartbeat, and the end of a link that has been silent for too long. `slept`: so has this
 /// process, and the silence of the peer says nothing.

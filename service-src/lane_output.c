@@ -333,21 +333,39 @@ reserve(struct lane_output *output, size_t size) {
 	output->data = skynet_realloc(output->data, output->capacity);
 }
 
+char *
+lane_output_append(struct lane_output *output, size_t size) {
+	reserve(output, size);
+	char *frame = output->data + output->size;
+	output->size += size;
+	return frame;
+}
+
 void
 lane_output_write(struct lane_output *output, const char *head, size_t head_size, const char *data,
 	size_t size) {
-	reserve(output, head_size + size);
-	memcpy(output->data + output->size, head, head_size);
+	char *frame = lane_output_append(output, head_size + size);
+	memcpy(frame, head, head_size);
 	if (size > 0)
-		memcpy(output->data + output->size + head_size, data, size);
-	output->size += head_size + size;
+		memcpy(frame + head_size, data, size);
+}
+
+bool
+lane_output_ready(const struct lane_output *output) {
+	if (output->stalled || output->failed)
+		return false;
+	return output->size > 0 || output->batch.size > 0 || may_send_part(output);
+}
+
+void
+lane_output_flush(struct lane_output *output) {
+	if (lane_output_ready(output))
+		pump(output);
 }
 
 void
 lane_output_settle(struct lane_output *output) {
-	if (output->stalled || output->failed)
-		return;
-	if (output->size == 0 && output->batch.size == 0 && !may_send_part(output))
+	if (!lane_output_ready(output))
 		return;
 	if (output->size < GATHER_SIZE && ++output->settled < SETTLE_MAX &&
 		skynet_stat_get(output->context, 0, SKYNET_STAT_MAILBOX) > 0)

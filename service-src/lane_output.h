@@ -84,6 +84,9 @@ void lane_output_init(struct lane_output *output, const struct lane_framing *fra
 	struct skynet_context *context, int id);
 void lane_output_fini(struct lane_output *output);
 
+/// Appends a frame of `size` bytes, which the caller writes before anything else. Borrowed.
+char *lane_output_append(struct lane_output *output, size_t size);
+
 /// Appends a frame: its head and `size` bytes behind it. Borrows both.
 void lane_output_write(struct lane_output *output, const char *head, size_t head_size,
 	const char *data, size_t size);
@@ -118,6 +121,12 @@ void lane_output_confirm(struct lane_output *output, uint32_t size);
 
 /// Writes unless more messages wait for the service: then more may be gathered.
 void lane_output_settle(struct lane_output *output);
+
+/// Writes now.
+void lane_output_flush(struct lane_output *output);
+
+/// True when lane_output_flush would write something.
+bool lane_output_ready(const struct lane_output *output);
 
 /// The system takes bytes again.
 void lane_output_resume(struct lane_output *output);

@@ -1,5 +1,5 @@
 /* Reads arbitrary bytes as a stream between harbors twice, whole and in pieces: both ways must find
- * the same frames. The first byte says how large the pieces are.
+ * the same messages, with parts and without. The first byte says how large the pieces are.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -30,25 +30,34 @@ note(void *ud, const struct harbor_frame *frame) {
 }
 
 static void
-read_stream(struct result *result, const char *bytes, size_t size, size_t piece) {
-	struct frame_reader reader = {0};
+read_stream(struct result *result, const char *bytes, size_t size, size_t piece, bool takes_parts) {
+	struct frame_reader reader = {.takes_parts = takes_parts};
 	result->sound = true;
 	for (size_t at = 0; at < size && result->sound; at += piece) {
 		size_t rest = size - at < piece ? size - at : piece;
 		result->sound = frame_reader_push(&reader, bytes + at, rest, note, result);
 	}
+	if (reader.join_count > FRAME_JOIN_MAX || reader.part_bytes > size)
+		abort();
 	frame_reader_clear(&reader);
+}
+
+static void
+compare(const uint8_t *data, size_t size, bool takes_parts) {
+	struct result whole = {0}, pieces = {0};
+	const char *bytes = (const char *)data + 1;
+	read_stream(&whole, bytes, size - 1, size - 1, takes_parts);
+	read_stream(&pieces, bytes, size - 1, (size_t)data[0] + 1, takes_parts);
+	if (whole.sound != pieces.sound || whole.frames != pieces.frames ||
+		whole.hash != pieces.hash)
+		abort();
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	if (size < 2)
 		return 0;
-	struct result whole = {0}, pieces = {0};
-	read_stream(&whole, (const char *)data + 1, size - 1, size - 1);
-	read_stream(&pieces, (const char *)data + 1, size - 1, (size_t)data[0] + 1);
-	if (whole.sound != pieces.sound || whole.frames != pieces.frames ||
-		whole.hash != pieces.hash)
-		abort();
+	compare(data, size, false);
+	compare(data, size, true);
 	return 0;
 }

@@ -7,6 +7,10 @@
 #   half          ends the writing direction
 #   control HEX   reads a control message, which has to begin so
 #   silent        nothing is to be read for a moment
+#   skip SIZE     reads so many bytes
+#   parts NUMBER SIZE   reads parts of that message, with so many bytes together
+#   begun COUNT SIZE    reads parts with so many bytes together; so many messages begin meanwhile
+#   zeros NUMBER SIZE   sends parts of that message, with so many bytes together
 #   drip HEX      writes byte by byte       run COMMAND  of the shell; what it prints is not looked at
 #   is COMMAND TEXT   runs until it prints the text
 #   answer TYPE HEX   sends an answer to the frame that was expected last, with that payload,
@@ -109,10 +113,37 @@ eval {
 			my $begin = shift @ARGV;
 			my $found = receive($socket, hex(receive($socket, 1) || "0"));
 			$found =~ /^$begin/ or die "found the control message '$found', not '$begin'\n";
+		} elsif ($step eq "skip") {
+			receive($socket, shift @ARGV);
+		} elsif ($step eq "parts") {
+			my ($number, $size) = splice @ARGV, 0, 2;
+			while ($size > 0) {
+				my $head = receive($socket, 8);
+				$head =~ /^01/ && hex(substr $head, 8) == $number or die "found '$head', not a part\n";
+				my $part = hex(substr $head, 2, 6) - 4;
+				receive($socket, $part);
+				$size -= $part;
+			}
+			$size == 0 or die "found ", -$size, " bytes too many\n";
+		} elsif ($step eq "zeros") {
+			my ($number, $size) = splice @ARGV, 0, 2;
+			for (my $part; $size > 0; $size -= $part) {
+				$part = $size < 65536 ? $size : 65536;
+				syswrite $socket, pack("NN", $part + 4 | 1 << 24, $number) . "\0" x $part;
+			}
+		} elsif ($step eq "begun") {
+			my ($wanted, $size) = splice @ARGV, 0, 2;
+			my $count = 0;
+			while ($size > 0) {
+				my $head = hex receive($socket, 4);
+				receive($socket, $head & 0xffffff);
+				$head >> 24 == 2 ? $count++ : ($size -= ($head & 0xffffff) - 4);
+			}
+			$count == $wanted or die "$count messages have begun\n";
 		} elsif ($step eq "silent") {
 			!IO::Select->new($socket)->can_read(0.2)
 				or die "found '" . receive($socket, 1) . "...', not silence\n";
 		}
 	}
 };
-print $@ || "ok\n";
+print length $@ > 400 ? substr($@, 0, 400) . "...\n" : $@ || "ok\n";

@@ -50,6 +50,15 @@ skynet.start(function()
 			skynet.wait({})
 		elseif what == "count" then
 			environment.count = (environment.count or 0) + 1
+		elseif what == "numbered" then
+			-- how many came, and how many of them not when it was their turn
+			local numbers = environment.numbers or { 0, 0 }
+			environment.numbers = numbers
+			numbers[1] = numbers[1] + 1
+			numbers[2] = numbers[2] + (... == numbers[1] and 0 or 1)
+			skynet.ret()
+		elseif what == "numbers" then
+			skynet.retpack(table.unpack(environment.numbers))
 		end
 	end)
 	local listener = socket.listen(skynet.getenv "ask")
