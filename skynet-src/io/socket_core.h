@@ -148,6 +148,22 @@ int socket_prepare_fd(int fd);
 /// A socket that is both already. Returns a descriptor or -1 with errno.
 int socket_open_fd(int family, int type);
 
+/* ---- socket_linger.c ---- */
+
+/// What remains when the owner has closed the socket and its output is out: a connection that has
+/// sent something waits a little for the end of its peer's direction, others go. Tells CLOSE when
+/// that was not told. `entry` may be gone afterwards. Poller, no lock held.
+void socket_linger(struct socket_server *server, struct socket_entry *entry);
+
+/// Throws away what a lingering socket has got; destroys it at the end. Poller, no lock held.
+void socket_linger_readable(struct socket_server *server, struct socket_entry *entry);
+
+/// Destroys all lingering sockets: their descriptors are needed. False when there were none. Poller.
+bool socket_linger_cut(struct socket_server *server);
+
+/// Whether the peer's system has all that a lingering socket has sent. Lock held.
+bool socket_linger_arrived(const struct socket_entry *entry);
+
 /* ---- socket_read.c ---- */
 
 /// Reads once and delivers. Poller, no lock held.

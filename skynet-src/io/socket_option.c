@@ -174,6 +174,8 @@ socket_server_flushed(struct socket_server *server, void *node) {
 	for (uint32_t i = 0; flushed && (entry = socket_table_at(&server->table, i)) != NULL; i++) {
 		bool shaking = socket_entry_state(entry) == SOCKET_STATE_SHAKING;
 		bool waits = shaking ? entry->queue.size > 0 : socket_has_output(entry);
+		if (socket_entry_state(entry) == SOCKET_STATE_LINGERING)
+			waits = !socket_linger_arrived(entry);
 		flushed = !belongs_to(entry, node) || !waits;
 		mutex_release(&entry->lock);
 	}

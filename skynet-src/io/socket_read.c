@@ -129,6 +129,8 @@ accept_ready(struct socket_server *server, struct socket_entry *listener) {
 		case ENFILE:
 		case ENOBUFS:
 		case ENOMEM:
+			if (socket_linger_cut(server))
+				continue;
 			shed(server, listener, errno);
 			return;
 		case EINTR:
@@ -204,6 +206,7 @@ read_large(struct socket_server *server, struct socket_entry *entry, char **data
 void
 socket_stream_ended(struct socket_server *server, struct socket_entry *entry) {
 	bool over = socket_entry_state(entry) == SOCKET_STATE_HALF_WRITE;
+	entry->ended = true;
 	if (!over) {
 		mutex_acquire(&entry->lock);
 		socket_entry_set_state(entry, SOCKET_STATE_HALF_READ);
@@ -246,6 +249,10 @@ socket_deliver(struct socket_server *server, struct socket_entry *entry, char *d
 static void
 stream_ready(struct socket_server *server, struct socket_entry *entry) {
 	char *data = NULL;
+	if (socket_entry_state(entry) == SOCKET_STATE_LINGERING) {
+		socket_linger_readable(server, entry);
+		return;
+	}
 	if (entry->guard != NULL) {
 		socket_guard_readable(server, entry);
 		return;

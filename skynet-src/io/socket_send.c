@@ -188,7 +188,7 @@ socket_writable(struct socket_server *server, struct socket_entry *entry) {
 	if (failed || shaking)
 		return;
 	if (drained && entry->closing) {
-		socket_destroy(server, entry);
+		socket_linger(server, entry);
 		return;
 	}
 	if (relieved)

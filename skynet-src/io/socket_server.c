@@ -206,6 +206,8 @@ socket_update_interest(struct socket_server *server, struct socket_entry *entry)
 		return socket_set_interest(server, entry, SOCKET_POLL_WRITE);
 	if (state == SOCKET_STATE_SHAKING)
 		return socket_set_interest(server, entry, socket_guard_interest(entry));
+	if (state == SOCKET_STATE_LINGERING)
+		return socket_set_interest(server, entry, SOCKET_POLL_READ);
 	if (may_read && atomic_load_explicit(&entry->reading, memory_order_relaxed))
 		interest |= SOCKET_POLL_READ;
 	if (socket_has_output(entry) || entry->write_error != 0 || entry->wants_room)
@@ -375,6 +377,20 @@ request_open(
 		socket_event_text(server, entry, SOCKET_EVENT_CONNECT, 0, "binding");
 }
 
+/* Says why the socket of a START cannot be started. */
+static void
+refuse_start(
+	struct socket_server *server, const struct socket_request *request, const char *text) {
+	struct socket_event event = {
+		.type = SOCKET_EVENT_ERROR,
+		.id = request->id,
+		.owner = request->owner,
+		.data = (char *)(size_t)text,
+		.size = strlen(text),
+	};
+	socket_event_send(server, &event);
+}
+
 static void
 request_start(
 	struct socket_server *server, struct socket_entry *entry, struct socket_request *request) {
@@ -385,14 +401,8 @@ request_start(
 		entry->starts_pending--;
 	if (entry->closing || state == SOCKET_STATE_HALF_READ) {
 		mutex_release(&entry->lock);
-		struct socket_event event = {
-			.type = SOCKET_EVENT_ERROR,
-			.id = request->id,
-			.owner = request->owner,
-			.data = (char *)(size_t) "socket closed",
-			.size = strlen("socket closed"),
-		};
-		socket_event_send(server, &event);
+		bool gone = state == SOCKET_STATE_LINGERING;
+		refuse_start(server, request, gone ? "invalid socket" : "socket closed");
 		return;
 	}
 	entry->owner = request->owner;
@@ -435,7 +445,7 @@ request_close(struct socket_server *server, struct socket_entry *entry) {
 	}
 	mutex_release(&entry->lock);
 	if (!waits) {
-		socket_end(server, entry);
+		socket_linger(server, entry);
 		return;
 	}
 	socket_tell_close(server, entry);
@@ -463,16 +473,8 @@ request_warning(struct socket_server *server, struct socket_entry *entry,
 /* The socket of a request is gone. */
 static void
 request_missed(struct socket_server *server, const struct socket_request *request) {
-	if (request->type != SOCKET_REQUEST_START || request->owner.node == NULL)
-		return;
-	struct socket_event event = {
-		.type = SOCKET_EVENT_ERROR,
-		.id = request->id,
-		.owner = request->owner,
-		.data = (char *)(size_t) "invalid socket",
-		.size = strlen("invalid socket"),
-	};
-	socket_event_send(server, &event);
+	if (request->type == SOCKET_REQUEST_START && request->owner.node != NULL)
+		refuse_start(server, request, "invalid socket");
 }
 
 static void

@@ -31,6 +31,7 @@ enum socket_state {
 	SOCKET_STATE_HALF_READ,  /* the peer has ended its direction, or the owner has closed */
 	SOCKET_STATE_HALF_WRITE, /* writing has failed */
 	SOCKET_STATE_SHAKING,    /* connected; the other end has not authenticated yet */
+	SOCKET_STATE_LINGERING,  /* closed and flushed; waits for the peer to end its direction */
 };
 
 /* Written under `lock`, by the poller unless noted; so the poller may read without it. */
@@ -42,6 +43,7 @@ struct socket_entry {
 	_Atomic(uint8_t) state;
 	bool closing;       /* closed by its owner, being flushed */
 	bool close_told;    /* CLOSE has been delivered */
+	bool ended;         /* the peer has ended its direction */
 	bool hung_up;       /* the system keeps saying so: do not ask again */
 	bool local;         /* Unix-domain: has no TCP options */
 	bool nodelay;       /* wanted; any thread */

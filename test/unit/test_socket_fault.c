@@ -263,6 +263,28 @@ a_watch_or_start_whose_calls_fail_is_an_error(void **state) {
 }
 
 static void
+a_socket_that_only_waits_for_its_peer_gives_its_descriptor_away(void **state) {
+	struct fixture *f = *state;
+	int port, listener = start_listener(f, &port);
+	int first = peer_dial(port);
+	int id = EXPECT(f, ACCEPT, listener, NULL);
+	socket_server_start(f->server, f->owner, id);
+	EXPECT(f, CONNECT, id, "start");
+	assert_int_equal(send_text(f, id, "bye"), 0);
+	socket_server_close(f->server, id);
+	EXPECT(f, CLOSE, id, NULL);
+	assert_int_equal(info_of(f, id).type, SOCKET_INFO_CLOSING);
+	fail_next(CALL_ACCEPT, 0, EMFILE);
+	int second = peer_dial(port);
+	EXPECT(f, ACCEPT, listener, NULL);
+	assert_int_equal(info_of(f, id).id, 0);
+	assert_int_equal(info_of(f, listener).dropped, 0);
+	peer_expect(f, first, "bye");
+	close(first);
+	close(second);
+}
+
+static void
 a_failed_accept_leaves_the_listener_alive(void **state) {
 	struct fixture *f = *state;
 	static const int errors[] = {ECONNABORTED, EINTR, EPROTO, EAGAIN, EPERM};
@@ -393,6 +415,7 @@ main(void) {
 		CASE(a_connection_whose_calls_fail_is_an_error_event),
 		CASE(a_watch_or_start_whose_calls_fail_is_an_error),
 		CASE(a_failed_accept_leaves_the_listener_alive),
+		CASE(a_socket_that_only_waits_for_its_peer_gives_its_descriptor_away),
 		CASE(options_are_set_when_there_is_a_connection),
 		CASE(connections_beyond_the_descriptors_are_shed),
 	};

@@ -175,6 +175,29 @@ a_closed_socket_whose_peer_takes_nothing_is_given_up(void **state) {
 	close(peer);
 }
 
+static void
+a_closed_socket_whose_peer_does_not_end_is_given_up(void **state) {
+	struct fixture *f = *state;
+	int peer, id = make_pair(f, &peer);
+	assert_int_equal(send_text(f, id, "bye"), 0);
+	socket_server_close(f->server, id);
+	EXPECT(f, CLOSE, id, NULL);
+	assert_int_equal(info_of(f, id).type, SOCKET_INFO_CLOSING);
+	POLL_UNTIL(f, count_descriptors() == f->descriptors + 1); /* the peer's */
+	peer_expect(f, peer, "bye");
+	close(peer);
+}
+
+static void
+a_closed_socket_that_sent_nothing_goes_at_once(void **state) {
+	struct fixture *f = *state;
+	int peer, id = make_pair(f, &peer);
+	socket_server_close(f->server, id);
+	EXPECT(f, CLOSE, id, NULL);
+	assert_int_equal(count_descriptors(), f->descriptors + 1); /* the peer's */
+	close(peer);
+}
+
 /* ---- batches ---- */
 
 static void
@@ -506,6 +529,8 @@ main(void) {
 		CASE(a_client_that_never_reads_is_closed_at_the_limit),
 		LIMITED(the_limit_of_the_config_holds_for_accepted_sockets),
 		LIMITED(a_closed_socket_whose_peer_takes_nothing_is_given_up),
+		LIMITED(a_closed_socket_whose_peer_does_not_end_is_given_up),
+		CASE(a_closed_socket_that_sent_nothing_goes_at_once),
 		CASE(frames_of_a_turn_leave_together),
 		CASE(what_is_held_back_is_sent_before_a_close),
 		CASE(what_a_stuck_thread_holds_back_can_be_sent_by_another),

@@ -231,11 +231,50 @@ close_sends_what_is_queued(void **state) {
 	socket_server_start(f->server, f->owner, id);
 	EXPECT(f, ERROR, id, "socket closed");
 	assert_int_equal(peer_drain(f, peer), (long)size);
-	assert_true(socket_server_flushed(f->server, f->owner.node));
+	POLL_UNTIL(f, socket_server_flushed(f->server, f->owner.node));
+	close(peer);
+	POLL_UNTIL(f, count_descriptors() == f->descriptors);
 	socket_server_start(f->server, f->owner, id);
 	EXPECT(f, ERROR, id, "invalid socket");
 	assert_null(take_event(f, SOCKET_EVENT_CLOSE, id));
+}
+
+/* What is unread here must not make the system reset the connection. */
+static void
+a_close_with_unread_input_sends_what_is_queued(void **state) {
+	struct fixture *f = *state;
+	int peer, id = make_pair(f, &peer);
+	const size_t size = 10 << 20;
+	socket_server_pause(f->server, id);
+	settle(f);
+	peer_write(peer, "unread");
+	assert_int_equal(send_block(f, id, size, 'x'), 0);
+	socket_server_close(f->server, id);
+	EXPECT(f, CLOSE, id, NULL);
+	settle(f);
+	peer_write(peer, "and more");
+	assert_int_equal(peer_drain(f, peer), (long)size);
+	assert_null(take_event(f, SOCKET_EVENT_DATA, id));
 	close(peer);
+	POLL_UNTIL(f, count_descriptors() == f->descriptors);
+}
+
+static void
+a_close_with_unread_input_sends_what_the_system_has(void **state) {
+	struct fixture *f = *state;
+	int peer, id = make_pair(f, &peer);
+	socket_server_pause(f->server, id);
+	settle(f);
+	peer_write(peer, "unread");
+	assert_int_equal(send_text(f, id, "last words"), 0);
+	socket_server_close(f->server, id);
+	EXPECT(f, CLOSE, id, NULL);
+	assert_int_equal(info_of(f, id).type, SOCKET_INFO_CLOSING);
+	peer_expect(f, peer, "last words");
+	assert_int_equal(peer_drain(f, peer), 0);
+	assert_int_equal(send_text(f, id, "dead"), -1);
+	close(peer);
+	POLL_UNTIL(f, count_descriptors() == f->descriptors);
 }
 
 static void
@@ -653,6 +692,8 @@ main(void) {
 		NAME_CASE(the_next_address_is_tried_when_one_refuses),
 		CASE(an_end_is_told_once_and_writes_still_arrive),
 		CASE(close_sends_what_is_queued),
+		CASE(a_close_with_unread_input_sends_what_is_queued),
+		CASE(a_close_with_unread_input_sends_what_the_system_has),
 		CASE(shutdown_drops_what_is_queued),
 		CASE(a_reset_is_an_error_event),
 		CASE(a_write_error_after_the_end_is_an_error_event),
