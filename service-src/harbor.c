@@ -6,6 +6,7 @@
  *     S fd id [beat]      a dialed connection to that node; "beat": it answers heartbeats
  *     A fd id             an accepted one, whose id has been read
  *     C id                close the link
+ *     M id                a call: "yes" when that node runs in this process; then its link is up
  * and hears, as PTYPE_TEXT: "Q name" (a message for an unknown name waits), "U id" (the link is
  * up), "D id" (it has no socket any more).
  * All state belongs to the turn of this service.
@@ -264,25 +265,56 @@ command_socket(struct harbor *harbor, bool dialed, const char *text) {
 	harbor_link_open(&harbor->links[id], (int)fd, dialed, strcmp(rest, " beat") == 0);
 }
 
-static void
-command_close(struct harbor *harbor, const char *text) {
+/* The link that a command speaks of, NULL when it says nonsense. */
+static struct harbor_link *
+link_of(struct harbor *harbor, const char *text) {
 	unsigned long id;
-	if (!parse_number(&text, HARBOR_COUNT - 1, &id) || id == 0)
-		return;
-	struct harbor_link *link = &harbor->links[id];
-	if (link->fd != NO_SOCKET)
+	if (!parse_number(&text, HARBOR_COUNT - 1, &id) || id == 0 || (int)id == harbor->id)
+		return NULL;
+	return &harbor->links[id];
+}
+
+static void
+command_close(struct harbor_link *link) {
+	if (link->fd != NO_SOCKET || link->local)
 		harbor_link_end(link);
 	else if (link->state == LINK_WAIT)
 		link->state = link->queue.count > 0 ? LINK_WAIT : LINK_DOWN;
 }
 
 static void
-on_command(struct harbor *harbor, uint32_t source, const char *data, size_t size) {
+command_member(struct harbor_link *link, uint32_t slave, int session) {
+	static const char yes[] = "yes", no[] = "no";
+	struct skynet_context *context = link->harbor->context;
+	bool here = link->fd == NO_SOCKET && skynet_harbor_join(context, link->id);
+	if (here)
+		harbor_link_join(link);
+	skynet_send(context, 0, slave, PTYPE_RESPONSE, session,
+		(void *)(uintptr_t)(here ? yes : no), here ? sizeof yes - 1 : sizeof no - 1);
+}
+
+/* From the kernel: about a node of this process. */
+static void
+on_sibling(struct harbor_link *link, char letter) {
+	if (letter == 'J')
+		harbor_link_join(link);
+	else if (letter == 'G' && link->local)
+		harbor_link_close(link, "the node has ended");
+}
+
+static void
+on_command(struct harbor *harbor, uint32_t source, int session, const char *data, size_t size) {
 	char text[COMMAND_MAX];
 	if (size < 2 || size >= sizeof text || data[1] != ' ')
 		return;
 	memcpy(text, data, size);
 	text[size] = '\0';
+	struct harbor_link *link = link_of(harbor, text + 2);
+	if (source == 0) {
+		if (link != NULL)
+			on_sibling(link, text[0]);
+		return;
+	}
 	switch (text[0]) {
 	case 'N':
 		command_name(harbor, source, text + 2);
@@ -292,7 +324,12 @@ on_command(struct harbor *harbor, uint32_t source, const char *data, size_t size
 		command_socket(harbor, text[0] == 'S', text + 2);
 		break;
 	case 'C':
-		command_close(harbor, text + 2);
+		if (link != NULL)
+			command_close(link);
+		break;
+	case 'M':
+		if (link != NULL)
+			command_member(link, source, session);
 		break;
 	default:
 		skynet_error(harbor->context, "error: unknown command '%s'", text);
@@ -360,7 +397,7 @@ on_message(struct skynet_context *context, void *ud, int type, int session, uint
 		on_socket(harbor, message, size);
 		break;
 	case PTYPE_HARBOR:
-		on_command(harbor, source, message, size);
+		on_command(harbor, source, session, message, size);
 		break;
 	case PTYPE_RESPONSE:
 		if (harbor->ticking && session == harbor->tick_session)

@@ -446,8 +446,8 @@ harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
 	}
 	/* Another process may have the id now, and its handles other services: the slave is asked
 	 * for each name again. */
-	if (link->state == LINK_DOWN)
-		name_table_each(&harbor->names, forget_name, link);
+	name_table_each(&harbor->names, forget_name, link);
+	link->local = false;
 	link->fd = fd;
 	link->state = LINK_TAKING;
 	link->dialed = dialed;
@@ -511,12 +511,31 @@ harbor_link_end(struct harbor_link *link) {
 }
 
 void
+harbor_link_join(struct harbor_link *link) {
+	struct harbor *harbor = link->harbor;
+	struct waiting_message message;
+	if (link->local)
+		return;
+	harbor_link_close(link, "the node runs in this process");
+	name_table_each(&harbor->names, forget_name, link);
+	link->local = true;
+	link->state = LINK_DOWN;
+	tell_slave(link, 'U');
+	while (message_queue_pop(&link->queue, &message))
+		skynet_send(harbor->context, message.source, message.destination,
+			message.type | PTYPE_TAG_DONTCOPY, message.session, message.data,
+			message.size);
+}
+
+void
 harbor_link_close(struct harbor_link *link, const char *reason) {
 	struct harbor *harbor = link->harbor;
-	if (link->fd == NO_SOCKET)
+	if (link->fd == NO_SOCKET && !link->local)
 		return;
 	skynet_error(harbor->context, "harbor %d is disconnected: %s", link->id, reason);
-	forget_socket(link);
+	if (link->fd != NO_SOCKET)
+		forget_socket(link);
+	link->local = false;
 	link->state = LINK_DOWN;
 	frame_reader_clear(&link->reader);
 	struct waiting_message message;

@@ -30,6 +30,7 @@ struct harbor_link {
 	int id; /* of the peer */
 	int fd; /* socket id, NO_SOCKET */
 	enum link_state state;
+	bool local;   /* DOWN only for this service: the kernel delivers inside the process */
 	bool dialed;  /* this end has made the connection */
 	bool beats;   /* the peer answers heartbeats */
 	bool touched; /* it is in the list of the harbor */
@@ -73,6 +74,10 @@ void harbor_link_taken(struct harbor_link *link);
 
 /// Closes the link when all has been sent, else as harbor_link_close.
 void harbor_link_end(struct harbor_link *link);
+
+/// The node runs in this process, and the kernel delivers to it: no socket is needed, and what
+/// still comes to this link comes too late. Ends a link with a socket.
+void harbor_link_join(struct harbor_link *link);
 
 /// Closes the socket, fails what waits for answers or for the link, tells the slave.
 void harbor_link_close(struct harbor_link *link, const char *reason);

@@ -23,7 +23,10 @@ local on = {}
 
 function on.C(id, address, extension)
 	if control.is_id(id) and id ~= own_id and type(address) == "string" then
-		links.announced(id, address, control.extension(extension))
+		-- a process that nobody has told from the one before has names of its own
+		if not links.announced(id, address, control.extension(extension)) then
+			names.forget_node(id)
+		end
 	else
 		skynet.error "ignored an invalid C message of the master"
 	end

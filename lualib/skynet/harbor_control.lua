@@ -8,12 +8,15 @@ local control = {}
 
 local skynet = require "skynet"
 local socket = require "skynet.socket"
+local socket_driver = require "skynet.socketdriver"
 
 local SIZE_MAX <const> = 255
 local NAME_MAX <const> = 15
 local HANDLE_MAX <const> = 0xffffffff
 local HARBOR_MAX <const> = 255
 local BEAT_DEFAULT_S <const> = 5
+local DIAL_CS <const> = 500
+local AUTH_DEFAULT_S <const> = 5
 local BACKOFF_MIN_CS <const> = 10
 local BACKOFF_MAX_CS <const> = 500
 local BACKOFF_STEPS <const> = 10
@@ -86,6 +89,17 @@ end
 function control.backoff(failures)
 	local most = math.min(BACKOFF_MIN_CS << math.min(failures, BACKOFF_STEPS), BACKOFF_MAX_CS)
 	return math.random(most // 2, most)
+end
+
+---How long the other end of a new connection may take: to answer, and to authenticate where nodes
+---do that. Handshakes of many nodes can queue up, so that gets twice its setting.
+---@return integer centiseconds
+function control.dial_timeout()
+	if socket_driver.guards().kind == "none" then
+		return DIAL_CS
+	end
+	local seconds = tonumber(skynet.getenv "auth_timeout") or AUTH_DEFAULT_S
+	return DIAL_CS + math.ceil(seconds * 200)
 end
 
 ---The harbor id in a handle.

@@ -1,7 +1,8 @@
 ---The links of this node to the others of its harbor network: who dials whom, and who waits for a
 ---link or for its end. For the service cslave.
 ---
----A peer is `open` while the C service has a socket for it, `up` while frames can be sent, and
+---A peer is `open` while the C service has a socket for it or needs none, because the node runs in
+---this process; `up` while messages can be sent, and
 ---`linked` from then until the link breaks or the master says that the node is gone. Whoever has
 ---been told an address by the master dials; nodes of ours are dialed again when a link breaks.
 ---@class skynet.harbor_links
@@ -12,7 +13,7 @@ local socket = require "skynet.socket"
 local control = require "skynet.harbor_control"
 local transport = require "skynet.harbor_transport"
 
-local DIAL_CS <const> = 500
+local HELLO_CS <const> = 500
 local FOREIGN_DIALS <const> = 5
 
 ---@class skynet.harbor_links.peer
@@ -20,7 +21,7 @@ local FOREIGN_DIALS <const> = 5
 ---@field address string?  where to dial; nil when this end does not
 ---@field incarnation integer?
 ---@field ours boolean?  it understands our extensions
----@field open boolean?
+---@field open boolean?  there is a socket, or no need of one
 ---@field up boolean?
 ---@field linked boolean
 ---@field dialing boolean?
@@ -84,7 +85,10 @@ end
 ---@return boolean
 local function dial_once(peer)
 	local address = peer.address
-	local ok, fd, err = pcall(socket.open, address, nil, DIAL_CS, true)
+	if transport.is_sibling(peer.id) then
+		return true
+	end
+	local ok, fd, err = pcall(socket.open, address, nil, control.dial_timeout(), true)
 	if not ok or not fd then
 		skynet.error(("cannot connect to harbor %d at %s: %s"):format(peer.id, address,
 			ok and err or fd))
@@ -126,7 +130,7 @@ end
 
 transport.on("U", function(id)
 	local peer = peer_of(math.tointeger(tonumber(id)))
-	peer.up = true
+	peer.open, peer.up = true, true
 	set_linked(peer, true)
 end)
 
@@ -151,7 +155,7 @@ local function accept(fd, from)
 	if not socket.start(fd) then
 		return
 	end
-	socket.timeout(fd, DIAL_CS)
+	socket.timeout(fd, HELLO_CS)
 	local byte = socket.read(fd, 1)
 	local id = byte and byte:byte()
 	local peer = control.is_id(id) and id ~= own_id and peer_of(id)
@@ -185,9 +189,11 @@ end
 ---@param id integer
 ---@param address string
 ---@param extension table?  nil: a node of the reference
+---@return boolean known  it is the process that this node has heard of before
 function links.announced(id, address, extension)
 	local peer = peer_of(id)
 	local incarnation = extension and extension.incarnation
+	local known = incarnation ~= nil and peer.incarnation == incarnation
 	local same = incarnation and
 		(peer.incarnation == nil or peer.incarnation == incarnation)
 	peer.address, peer.incarnation, peer.ours = address, incarnation, extension ~= nil
@@ -204,6 +210,7 @@ function links.announced(id, address, extension)
 		peer.renewed = true
 		transport.close(id)
 	end
+	return known
 end
 
 ---The master says that a node is gone. Its link may still work, and stays.

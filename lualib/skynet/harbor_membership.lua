@@ -8,7 +8,7 @@ local socket = require "skynet.socket"
 local control = require "skynet.harbor_control"
 
 local JOIN_CS <const> = 1000
-local DIAL_CS <const> = 500
+local REACH_CS <const> = 500
 ---So many, however long one has taken: this process may have been asleep.
 local DIALS_MIN <const> = 3
 local INCARNATION_MAX <const> = 0x7fffffffffff
@@ -38,7 +38,8 @@ local stopping = false
 ---@return integer? fd
 ---@return string? err
 local function dial()
-	local ok, new_fd, err = pcall(socket.open, settings.master, nil, DIAL_CS, true)
+	local ok, new_fd, err =
+		pcall(socket.open, settings.master, nil, control.dial_timeout(), true)
 	if not ok then
 		return nil, tostring(new_fd)
 	end
@@ -74,7 +75,7 @@ end
 ---@return integer fd
 function membership.reach(how)
 	settings = how
-	local deadline = skynet.now() + DIAL_CS
+	local deadline = skynet.now() + REACH_CS
 	local failures = 0
 	while true do
 		local new_fd, err = dial()

@@ -7,6 +7,8 @@ local skynet = require "skynet"
 require "skynet.manager"
 
 local MODULE <const> = "harbor"
+---It answers at once, whatever the setting `call_timeout` says.
+local FOREVER_CS <const> = 0x7fffffff
 
 ---@type integer?
 local service
@@ -24,6 +26,7 @@ skynet.register_protocol {
 	pack = function(text)
 		return text
 	end,
+	unpack = skynet.tostring,
 }
 
 skynet.register_protocol {
@@ -73,6 +76,14 @@ end
 function transport.open(id, fd, dialed, beats)
 	skynet.send(service, "harbor", ("%s %d %d%s"):format(dialed and "S" or "A", fd, id,
 		beats and " beat" or ""))
+end
+
+---Whether a node runs in this process. Its link is up then, without a socket, for both.
+---@async
+---@param id integer  harbor id
+---@return boolean
+function transport.is_sibling(id)
+	return skynet.call_timeout(FOREVER_CS, service, "harbor", "M " .. id) == "yes"
 end
 
 ---Close the link to a node.

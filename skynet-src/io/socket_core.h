@@ -24,6 +24,8 @@ struct socket_guard {
 	int listener;               /* that has accepted it; 0: dialled */
 	int pending;                /* of a listener: connections that are shaking; the poller */
 	bool finished;              /* the end has been put on the wire */
+	uint8_t extensions;         /* of its deadline; the poller */
+	uint64_t shaken_ns; /* shaking_ns of the server when the deadline was set; the poller */
 };
 
 struct socket_server {
@@ -50,6 +52,7 @@ struct socket_server {
 	int reserve_fd;             /* given up for a moment when descriptors run out; -1: none */
 	struct socket_entry *timed; /* sockets with a deadline */
 	uint64_t next_deadline_ns;  /* smallest of them, UINT64_MAX: none */
+	uint64_t shaking_ns;        /* spent on handshakes so far */
 	char *spare;                /* a block of spare_size bytes for the next large read */
 	size_t spare_size;
 	char *scratch;

@@ -17,6 +17,11 @@
 #define FILL_VECTORS 64
 #define REPORT_SIZE  512
 
+/* A deadline that passes while the poller is busy with other handshakes for more than this part of
+ * the time is moved, so often. */
+#define BUSY_PART      8
+#define EXTENSIONS_MAX 4
+
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
 #endif
@@ -114,6 +119,31 @@ socket_guard_interest(const struct socket_entry *entry) {
 	return SOCKET_POLL_READ | (output || entry->write_error != 0 ? SOCKET_POLL_WRITE : 0);
 }
 
+/* What handshakes cost this thread is measured: it is no fault of those that wait meanwhile. */
+static void
+note_shaking(struct socket_server *server, uint64_t begin_ns) {
+	server->shaking_ns += clock_monotonic_ns(server->clock) - begin_ns;
+}
+
+static void
+set_deadline(struct socket_server *server, struct socket_entry *entry, uint64_t delay_ns) {
+	entry->guard->shaken_ns = server->shaking_ns;
+	socket_set_deadline(server, entry, delay_ns);
+}
+
+/* Gives back the time in which handshakes of others went before. */
+static bool
+extend(struct socket_server *server, struct socket_entry *entry) {
+	struct socket_guard *guard = entry->guard;
+	uint64_t timeout_ns = guard->policy->timeout_ns;
+	uint64_t busy_ns = server->shaking_ns - guard->shaken_ns;
+	if (busy_ns < timeout_ns / BUSY_PART || guard->extensions == EXTENSIONS_MAX)
+		return false;
+	guard->extensions++;
+	set_deadline(server, entry, busy_ns < timeout_ns ? busy_ns : timeout_ns);
+	return true;
+}
+
 /* Connects the guard and the descriptor. Lock held. Returns 0 or an errno. */
 static int
 begin(struct socket_server *server, struct socket_entry *entry, const struct socket_address *peer,
@@ -136,17 +166,19 @@ socket_guard_dialled(struct socket_server *server, struct socket_entry *entry,
 		mutex_release(&entry->lock);
 		return false;
 	}
+	uint64_t begin_ns = clock_monotonic_ns(server->clock);
 	mutex_acquire(&entry->lock);
 	int failed = begin(server, entry, peer, guard_create(policy, GUARD_DIALLER, false));
 	/* OpenSSL may have failed at once. */
 	bool broken = entry->guard->machine->state == GUARD_FAILED;
 	mutex_release(&entry->lock);
+	note_shaking(server, begin_ns);
 	if (broken)
 		socket_guard_failed(server, entry, entry->guard->machine->reason);
 	else if (failed != 0)
 		socket_guard_failed(server, entry, strerror(failed));
 	else
-		socket_set_deadline(server, entry, policy->timeout_ns);
+		set_deadline(server, entry, policy->timeout_ns);
 	return true;
 }
 
@@ -217,7 +249,7 @@ socket_guard_accepted(struct socket_server *server, struct socket_entry *listene
 	if (failed != 0)
 		socket_guard_failed(server, entry, strerror(failed));
 	else
-		socket_set_deadline(server, entry, policy->timeout_ns);
+		set_deadline(server, entry, policy->timeout_ns);
 }
 
 /* ---- the end of the handshake ---- */
@@ -309,6 +341,8 @@ void
 socket_guard_expired(struct socket_server *server, struct socket_entry *entry) {
 	struct guard_buffer plain = {.data = NULL};
 	char reason[GUARD_REASON_SIZE];
+	if (extend(server, entry))
+		return;
 	mutex_acquire(&entry->lock);
 	struct guard *machine = entry->guard->machine;
 	enum guard_state state = guard_expire(machine, &plain);
@@ -384,6 +418,7 @@ socket_guard_readable(struct socket_server *server, struct socket_entry *entry) 
 		read_ended(server, entry, n);
 		return;
 	}
+	uint64_t begin_ns = before == SOCKET_STATE_SHAKING ? clock_monotonic_ns(server->clock) : 0;
 	mutex_acquire(&entry->lock);
 	struct guard *machine = entry->guard->machine;
 	enum guard_state state = guard_receive(machine, server->scratch, (size_t)n, &plain);
@@ -396,6 +431,7 @@ socket_guard_readable(struct socket_server *server, struct socket_entry *entry) 
 	memcpy(reason, machine->reason, sizeof(reason));
 	mutex_release(&entry->lock);
 	if (before == SOCKET_STATE_SHAKING) {
+		note_shaking(server, begin_ns);
 		settle(server, entry, state, &plain, reason);
 		return;
 	}

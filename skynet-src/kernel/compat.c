@@ -173,6 +173,11 @@ skynet_harbor_abandon(struct skynet_context *context, uint32_t handle, int sessi
 		router_abandon(node, service_handle(context), session);
 }
 
+bool
+skynet_harbor_join(struct skynet_context *context, int id) {
+	return id > 0 && id < REMOTE_MAX && runtime_join_sibling(context->node, id);
+}
+
 void
 skynet_harbor_exit(void) {
 	/* The reference is dropped when the node is destroyed; until then it just gets no messages.

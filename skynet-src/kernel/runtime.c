@@ -1,6 +1,7 @@
 #include "kernel/runtime.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/thread.h"
@@ -15,6 +16,7 @@
 #include "kernel/socket_service.h"
 #include "kernel/timeout.h"
 #include "skynet_handle.h"
+#include "skynet_harbor.h"
 
 /* How long the socket thread runs services before it looks at the sockets again. */
 #define SERVICE_BUDGET_NS 100000
@@ -200,15 +202,24 @@ runtime_add_node(struct skynet_runtime *runtime, struct skynet_node *node, const
 	return result;
 }
 
+/* The node of the same network in this process that has the id, or NULL. */
+static struct skynet_node *
+find_sibling(const struct skynet_node *of, uint32_t id) {
+	if (of->network == NULL)
+		return NULL;
+	struct skynet_node *node =
+		atomic_load_explicit(&of->network->nodes[id], memory_order_acquire);
+	/* One that has ended may have a successor under its id in another process. */
+	if (node == NULL || atomic_load_explicit(&node->state, memory_order_acquire) == NODE_ENDED)
+		return NULL;
+	return node;
+}
+
 bool
 runtime_send_to_sibling(struct skynet_node *from, uint32_t destination,
 	const struct skynet_message *message, int *result) {
-	if (from->network == NULL)
-		return false;
-	struct skynet_node *node = atomic_load_explicit(
-		&from->network->nodes[destination >> HANDLE_REMOTE_SHIFT], memory_order_acquire);
-	/* One that has ended may have a successor under its id in another process. */
-	if (node == NULL || atomic_load_explicit(&node->state, memory_order_acquire) == NODE_ENDED)
+	struct skynet_node *node = find_sibling(from, destination >> HANDLE_REMOTE_SHIFT);
+	if (node == NULL)
 		return false;
 	*result = router_push(node, destination, message);
 	if (*result == SKYNET_EOVERLOAD && message->session == 0)
@@ -217,6 +228,35 @@ runtime_send_to_sibling(struct skynet_node *from, uint32_t destination,
 		message_bounce(from, destination, message,
 			*result == SKYNET_EOVERLOAD ? "overloaded" : "dead_service");
 	*result = 0;
+	return true;
+}
+
+/* Says something about node `id` to the harbor service of a node, if that has one. */
+static void
+tell_harbor(struct skynet_node *node, char letter, int id) {
+	char text[16];
+	int size = snprintf(text, sizeof text, "%c %d", letter, id);
+	/* Acquire pairs with the exchange in skynet_harbor_start; see router.c for how long it is
+	 * there. */
+	struct skynet_context *harbor =
+		atomic_load_explicit(&node->harbor_service, memory_order_acquire);
+	if (harbor == NULL)
+		return;
+	struct skynet_message message = {
+		.data = skynet_malloc((size_t)size),
+		.sz = (size_t)size | (size_t)PTYPE_HARBOR << MESSAGE_TYPE_SHIFT,
+	};
+	memcpy(message.data, text, (size_t)size);
+	if (service_push(harbor, &message) < 0)
+		message_discard(&message);
+}
+
+bool
+runtime_join_sibling(struct skynet_node *from, int id) {
+	struct skynet_node *node = find_sibling(from, (uint32_t)id);
+	if (node == NULL || node == from)
+		return false;
+	tell_harbor(node, 'J', from->harbor);
 	return true;
 }
 
@@ -236,6 +276,11 @@ runtime_node_ended(struct skynet_node *node) {
 	atomic_store_explicit(&node->state, NODE_ENDED, memory_order_release);
 	pthread_cond_broadcast(&runtime->node_ended);
 	pthread_mutex_unlock(&runtime->lock);
+	for (uint32_t id = 1; node->network != NULL && id < REMOTE_MAX; id++) {
+		struct skynet_node *sibling = find_sibling(node, id);
+		if (sibling != NULL)
+			tell_harbor(sibling, 'G', node->harbor);
+	}
 }
 
 /* With the lock held: the largest exit code, -1 while a node runs. One that failed ends the others.

@@ -81,6 +81,10 @@ bool runtime_send_to_sibling(struct skynet_node *from, uint32_t destination,
 int runtime_add_node(struct skynet_runtime *runtime, struct skynet_node *node, const char *master,
 	struct skynet_error *error);
 
+/// Tells the harbor service of node `id` of the same network in this process that `from` has joined
+/// it. Returns false when it is not there. Any thread.
+bool runtime_join_sibling(struct skynet_node *from, int id);
+
 /// Takes a node that is about to be destroyed away from those that send to it in this process.
 void runtime_leave_network(struct skynet_node *node);
 

@@ -20,6 +20,11 @@ is "errors_come_back" \
 	"$(ask 2 'skynet.error_kind(select(2, pcall(skynet.call, 0x01fffff0, "lua", "echo")))')" \
 	dead_service
 
+# a name that is known well to those that stay
+ask 3 'harbor.globalname("MOVED", skynet.newservice "idle")' >/dev/null
+check "a_service_with_a_name_is_reached" answers 2 \
+	'skynet.error_kind(select(2, pcall(skynet.call, "MOVED", "lua", "echo")))' remote
+
 # ---- one of them ends ----
 ask 1 'later("call", harbor.queryname "NODE3", "never")' >/dev/null
 ask 1 'skynet.fork(function() harbor.link(3) done.link = "broken" end)' >/dev/null
@@ -36,6 +41,10 @@ up 3
 check "the_id_can_be_taken_by_another_process" answers 2 \
 	'pcall(skynet.call, "NODE3", "lua", "echo", "x")' "true x"
 is "it_reaches_the_process" "$(ask 3 'skynet.call("NODE2", "lua", "echo", "x")')" x
+ask 3 'harbor.globalname "MOVED"' >/dev/null
+check "its_names_are_not_those_of_the_node_before" answers 2 \
+	'pcall(skynet.call, "MOVED", "lua", "echo", "x")' "true x"
+check "nor_for_who_asks" answers 2 'harbor.queryname "MOVED" == harbor.queryname "NODE3"' true
 kill_node 3 TERM
 kill -TERM "$(cat "$TEST_TMP/n1.pid")"
 ended n1
@@ -58,6 +67,10 @@ done
 # shellcheck disable=SC2086
 start n1 $nodes
 check "${count}_nodes_boot_in_one_process" wait_for ask "$count" 'true'
+# the connections to the master are all that they need: two ends for each, and two listeners
+[ ! -d /proc/self/fd ] ||
+	[ "$(find "/proc/$(cat "$TEST_TMP/n1.pid")/fd" -lname 'socket:*' | wc -l)" -le $((count * 4 + 4)) ]
+ok "without_sockets_between_them" $?
 check "the_last_one_calls_the_first" answers "$count" \
 	'skynet.call("NODE1", "lua", "echo", "x")' x
 check "each_node_gets_its_name" answers 1 \

@@ -79,4 +79,26 @@ check "it_is_counted" counts_to 1 allowed 1
 for id in 2 1; do
 	kill_node $id TERM
 done
+
+# ---- a hundred nodes in one process ----
+count=${HARBOR_NODES:-100}
+[ -z "${SKYNET_SANITIZE:-}" ] || count=${HARBOR_NODES:-20}
+nodes=
+for id in $(seq 1 "$count"); do
+	eval "port_$id=0"
+	node "$id" "$(tls one ours)
+address = 'unix:$TEST_TMP/h$id'
+shutdown_timeout = 60
+harbor_heartbeat = 60"
+	[ "$id" -eq 1 ] || nodes="$nodes $TEST_TMP/n$id"
+done
+# shellcheck disable=SC2086
+start n1 $nodes
+check "${count}_nodes_with_tls_boot_in_one_process" wait_for ask "$count" 'true'
+check "the_last_one_calls_the_first" answers "$count" \
+	'pcall(skynet.call, harbor.queryname "NODE1", "lua", "echo", "x")' "true x"
+is "only_links_to_the_master_have_needed_it" \
+	"$(guards 1 accepted) $(guards "$count" accepted) $(guards "$count" dialled)" "$count 0 1"
+kill_node 1 TERM
+is "they_end_well" "$status" 0
 finish

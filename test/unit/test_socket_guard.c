@@ -2,6 +2,9 @@
 #include "guard_pair.h"
 #include "socket_fixture.h"
 
+#include "base/clock.h"
+#include "io/socket_core.h"
+
 #define SECRET "a secret of some length"
 #define OTHER  "another secret of that length"
 #define MIB    ((size_t)1 << 20)
@@ -334,6 +337,43 @@ silent_and_slow_strangers_are_ended_by_the_deadline(void **state) {
 }
 
 static void
+time_spent_on_the_handshakes_of_others_does_not_count(void **state) {
+	struct fixture *f = *state;
+	enum { TIMEOUT_MS = 80, MOVES = 4 };
+	const uint64_t timeout_ns = (uint64_t)TIMEOUT_MS * 1000000;
+	struct guard_config config = {.secret = SECRET, .timeout_ms = TIMEOUT_MS};
+	struct guard_policy *policy = make_policy(&config);
+	int port, listener = listen_with(f, policy, "127.0.0.1", &port);
+	struct clock clock;
+	clock_init_manual(&clock, 0);
+	clock_advance(&clock, timeout_ns);
+	const struct clock *before = f->server->clock;
+	f->server->clock = &clock;
+	int peer = peer_dial(port);
+	POLL_UNTIL(f, f->server->timed != NULL);
+	/* However much the poller has to do, it is over after some time. */
+	for (int i = 0; i < MOVES; i++) {
+		f->server->shaking_ns += timeout_ns;
+		clock_advance(&clock, timeout_ns + 1);
+		settle(f);
+		assert_int_equal(policy->counters.failed, 0);
+	}
+	f->server->shaking_ns += timeout_ns;
+	clock_advance(&clock, timeout_ns + 1);
+	expect_report(f, listener, "did not authenticate in time");
+	close(peer);
+	/* A little is what it costs anyway. */
+	peer = peer_dial(port);
+	POLL_UNTIL(f, f->server->timed != NULL);
+	f->server->shaking_ns += timeout_ns / 100;
+	clock_advance(&clock, timeout_ns + 1);
+	expect_report(f, listener, "did not authenticate in time");
+	close(peer);
+	f->server->clock = before;
+	guard_policy_drop(policy);
+}
+
+static void
 strangers_that_leave_are_counted_and_forgotten(void **state) {
 	struct fixture *f = *state;
 	struct guard_policy *policy = secret_policy(SECRET);
@@ -609,6 +649,7 @@ main(void) {
 		with_server(a_wrong_secret_is_told_on_both_ends),
 		with_server(a_plain_dialler_and_a_plain_listener_are_told),
 		with_server(silent_and_slow_strangers_are_ended_by_the_deadline),
+		with_server(time_spent_on_the_handshakes_of_others_does_not_count),
 		with_server(strangers_that_leave_are_counted_and_forgotten),
 		with_server(an_address_that_fails_too_often_is_turned_away_unread),
 		with_server(an_address_with_a_good_node_is_never_turned_away),
