@@ -161,7 +161,8 @@ void socket_linger(struct socket_server *server, struct socket_entry *entry);
 /// Throws away what a lingering socket has got; destroys it at the end. Poller, no lock held.
 void socket_linger_readable(struct socket_server *server, struct socket_entry *entry);
 
-/// Destroys all lingering sockets: their descriptors are needed. False when there were none. Poller.
+/// Destroys all lingering sockets: their descriptors are needed. False when there were none.
+/// Poller.
 bool socket_linger_cut(struct socket_server *server);
 
 /// Whether the peer's system has all that a lingering socket has sent. Lock held.

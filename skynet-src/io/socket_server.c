@@ -379,8 +379,7 @@ request_open(
 
 /* Says why the socket of a START cannot be started. */
 static void
-refuse_start(
-	struct socket_server *server, const struct socket_request *request, const char *text) {
+refuse_start(struct socket_server *server, const struct socket_request *request, const char *text) {
 	struct socket_event event = {
 		.type = SOCKET_EVENT_ERROR,
 		.id = request->id,
