@@ -38,6 +38,8 @@ enum snlua_attention {
 #define SNLUA_REQUESTS ((unsigned)SNLUA_INTERRUPT | SNLUA_REPORT | SNLUA_STALLED)
 
 struct code_cache;
+struct shared_part;
+struct state_image;
 struct templates;
 struct template_use;
 
@@ -66,6 +68,14 @@ struct snlua {
 	size_t image_size;
 	uint32_t spare;                     /* bit i: spares[i] is not 0 */
 	uint32_t spares[SNLUA_SPARE_LISTS]; /* free blocks of i words: offset of the first */
+
+	/* What the copied state shares with others; NULL when it shares nothing. */
+	struct state_image *origin;
+	const struct shared_part *shared;
+	char **strings;        /* the table of strings */
+	uint32_t string_count; /* chains in it; power of two */
+	int *string_fill;      /* how many strings Lua thinks there are, with a bias */
+	int strings_apart;     /* 1: the shared strings are not in the table for the moment */
 
 	/* Excludes the freeing of call frames and threads while a foreign thread arms a hook. */
 	_Atomic(int) freeing; /* 1 while the running thread gives memory back; read by any thread */

@@ -7,36 +7,16 @@
  * the allocator is told what is a string and what an upvalue, and only keys that are objects are
  * hashed by address. Each image is checked once, by walking through a copy, before it is used.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "snlua_parts.h"
+#include "snlua_share.h"
 
-/* link, tags and hash, next in the table of strings or length: the text follows */
-#define STRING_HEADER 24
 /* an upvalue: link, tags, pointer to the value, the value */
-#define KIND_UPVALUE  LUA_NUMTYPES
 #define UPVALUE_VALUE 16
 #define ALIGNMENT     ((size_t)8)
 #define PAGE          ((size_t)4096) /* allocators round large blocks up to these anyway */
 #define CACHE_LINE    ((size_t)64)
 #define DEPTH_MAX     16 /* tables in tables that are checked */
-
-/* In front of each block: no block ends where the next begins, so that a pointer behind the last
- * item of an array is one into that array. */
-struct block {
-	struct block *next, *previous;
-	size_t size;
-	size_t place; /* in the image */
-	size_t kind;  /* what Lua says of a new object: LUA_T..., 0 for anything else */
-	size_t unused;
-};
-
-struct image_draft {
-	struct block *first, *last;
-	size_t count;
-	size_t used; /* bytes, as Lua counts them */
-};
 
 /* Places in the image, as numbers of words. */
 struct places {
@@ -44,7 +24,7 @@ struct places {
 	size_t count, capacity;
 };
 
-enum word_kind { WORD_IMAGE, WORD_SERVICE, WORD_CONTEXT, WORD_KINDS, WORD_PLAIN };
+enum word_kind { WORD_IMAGE, WORD_SERVICE, WORD_CONTEXT, WORD_KINDS, WORD_SHARED, WORD_PLAIN };
 
 struct state_image {
 	_Atomic(int) references;
@@ -52,91 +32,16 @@ struct state_image {
 	size_t state;                     /* place of the main thread */
 	struct places places[WORD_KINDS]; /* these words are offsets, to which a base is added */
 	char *bytes;
+	struct shared_part *shared; /* NULL when there is none */
 };
-
-/* ---- the draft ---- */
-
-struct image_draft *
-image_draft_create(void) {
-	return skynet_calloc(1, sizeof(struct image_draft));
-}
-
-static void
-draft_unlink(struct image_draft *draft, struct block *block) {
-	*(block->previous != NULL ? &block->previous->next : &draft->first) = block->next;
-	*(block->next != NULL ? &block->next->previous : &draft->last) = block->previous;
-	draft->count--;
-	draft->used -= block->size;
-	skynet_free(block);
-}
-
-void
-image_draft_destroy(struct image_draft *draft) {
-	while (draft->first != NULL)
-		draft_unlink(draft, draft->first);
-	skynet_free(draft);
-}
-
-static struct block *
-draft_append(struct image_draft *draft, size_t kind, size_t size) {
-	/* Zeroed, so that an image has nothing of the heap in what Lua leaves unset. */
-	struct block *block = skynet_calloc(1, sizeof *block + size);
-	block->size = size;
-	block->kind = kind;
-	block->previous = draft->last;
-	*(draft->last != NULL ? &draft->last->next : &draft->first) = block;
-	draft->last = block;
-	draft->count++;
-	draft->used += size;
-	return block;
-}
-
-void *
-image_draft_allocate(void *ud, void *memory, size_t old_size, size_t new_size) {
-	struct image_draft *draft = ud;
-	struct block *old = memory != NULL ? (struct block *)memory - 1 : NULL;
-	if (new_size == 0) {
-		if (old != NULL)
-			draft_unlink(draft, old);
-		return NULL;
-	}
-	struct block *block = draft_append(draft, old != NULL ? old->kind : old_size, new_size);
-	if (old != NULL) {
-		memcpy(block + 1, memory, old_size < new_size ? old_size : new_size);
-		draft_unlink(draft, old);
-	}
-	return block + 1;
-}
 
 /* ---- the image ---- */
 
 struct scan {
-	struct block **blocks; /* by address */
-	size_t count;
+	const struct image_draft *draft;
 	uintptr_t service, context;
 	struct state_image *image;
 };
-
-static int
-compare_blocks(const void *left, const void *right) {
-	uintptr_t a = (uintptr_t) * (struct block *const *)left;
-	uintptr_t b = (uintptr_t) * (struct block *const *)right;
-	return (a > b) - (a < b);
-}
-
-/// The last block that begins at or before `address`, NULL when there is none.
-static const struct block *
-scan_find(const struct scan *scan, uintptr_t address) {
-	size_t low = 0, high = scan->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if ((uintptr_t)(scan->blocks[middle] + 1) <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low > 0 ? scan->blocks[low - 1] : NULL;
-}
 
 /// What a word is; `offset` becomes what it is without its base.
 static enum word_kind
@@ -148,10 +53,14 @@ scan_word(const struct scan *scan, uintptr_t word, uintptr_t *offset) {
 	*offset = word - scan->service;
 	if (*offset < sizeof(struct snlua))
 		return WORD_SERVICE;
-	const struct block *block = scan_find(scan, word);
-	if (block == NULL || word - (uintptr_t)(block + 1) > block->size)
+	const struct block *block = draft_find(scan->draft, word);
+	if (block == NULL)
 		return WORD_PLAIN;
-	*offset = block->place + (word - (uintptr_t)(block + 1));
+	if (block->shared) {
+		*offset = share_address(scan->image->shared, block, word);
+		return WORD_SHARED;
+	}
+	*offset = block->place + (word - (uintptr_t)block_bytes(block));
 	return WORD_IMAGE;
 }
 
@@ -178,27 +87,28 @@ scanned_size(const struct block *block) {
 /// True for an upvalue that is a variable of a function which runs.
 static bool
 is_open(const struct block *block) {
-	uintptr_t value;
 	if (block->kind != KIND_UPVALUE)
 		return false;
-	memcpy(&value, (const char *)(block + 1) + UPVALUE_VALUE, sizeof value);
-	return value - (uintptr_t)(block + 1) >= block->size;
+	uintptr_t value = word_at(block_bytes(block), UPVALUE_VALUE);
+	return value - (uintptr_t)block_bytes(block) >= block->size;
 }
 
 static void
 scan_block(const struct scan *scan, const struct block *block) {
 	struct state_image *image = scan->image;
 	size_t end = scanned_size(block);
-	memcpy(image->bytes + block->place, block + 1, block->size);
+	char *copy = image->bytes + block->place;
+	memcpy(copy, block_bytes(block), block->size);
+	if (block->kind != 0)
+		word_store(copy, block_object(block), share_next(scan->draft, block));
 	for (size_t at = 0; at + sizeof(uintptr_t) <= end; at += sizeof(uintptr_t)) {
-		char *place = image->bytes + block->place + at;
-		uintptr_t word, offset;
-		memcpy(&word, place, sizeof word);
-		enum word_kind kind = scan_word(scan, word, &offset);
+		uintptr_t offset;
+		enum word_kind kind = scan_word(scan, word_at(copy, at), &offset);
 		if (kind == WORD_PLAIN)
 			continue;
-		memcpy(place, &offset, sizeof offset);
-		places_add(&image->places[kind], block->place + at);
+		word_store(copy, at, offset);
+		if (kind != WORD_SHARED)
+			places_add(&image->places[kind], block->place + at);
 	}
 }
 
@@ -209,35 +119,48 @@ state_image_drop(struct state_image *image) {
 		return;
 	for (int kind = 0; kind < WORD_KINDS; kind++)
 		skynet_free(image->places[kind].at);
+	share_destroy(image->shared);
 	skynet_free(image->bytes);
 	skynet_free(image);
 }
 
+/// Gives each block that is not shared its place.
+static void
+place_blocks(struct state_image *image, const struct image_draft *draft) {
+	for (struct block *block = draft->first; block != NULL; block = block->next) {
+		if (block->shared)
+			continue;
+		block->place = image->size;
+		image->size += (block->size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+	}
+	image->bytes = skynet_calloc(1, image->size);
+	image->used = draft->used - (image->shared != NULL ? image->shared->used : 0);
+}
+
 struct state_image *
-state_image_create(const struct image_draft *draft, lua_State *L, const struct snlua *service) {
+state_image_create(
+	struct image_draft *draft, lua_State *L, const struct snlua *service, bool share) {
 	struct state_image *image = skynet_calloc(1, sizeof *image);
-	struct scan scan = {.blocks = skynet_malloc(draft->count * sizeof *scan.blocks),
+	struct scan scan = {.draft = draft,
 		.service = (uintptr_t)service,
 		.context = (uintptr_t)service->context,
 		.image = image};
-	for (struct block *block = draft->first; block != NULL; block = block->next) {
-		block->place = image->size;
-		image->size += (block->size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-		scan.blocks[scan.count++] = block;
-	}
-	qsort(scan.blocks, scan.count, sizeof *scan.blocks, compare_blocks);
-	image->bytes = skynet_calloc(1, image->size);
 	bool open = false;
+	if (share)
+		share_prepare(draft, L);
+	draft_index(draft);
+	if (share)
+		image->shared = share_create(draft, L);
+	place_blocks(image, draft);
 	for (const struct block *block = draft->first; block != NULL; block = block->next) {
 		open |= is_open(block);
-		scan_block(&scan, block);
+		if (!block->shared)
+			scan_block(&scan, block);
 	}
-	uintptr_t state;
-	scan_word(&scan, (uintptr_t)L, &state);
-	image->state = state;
-	image->used = draft->used;
+	scan_word(&scan, (uintptr_t)L, &image->state);
+	if (image->shared != NULL)
+		share_adjust(image->shared, image->bytes);
 	atomic_init(&image->references, 1);
-	skynet_free(scan.blocks);
 	if (!open)
 		return image;
 	state_image_drop(image);
@@ -253,7 +176,7 @@ relocate(uintptr_t *words, const struct places *places, uintptr_t base) {
 }
 
 void
-state_image_copy(const struct state_image *image, struct snlua *service) {
+state_image_copy(struct state_image *image, struct snlua *service) {
 	size_t size = (image->size + PAGE - 1) / PAGE * PAGE;
 	char *pages = skynet_aligned_alloc(PAGE, size);
 	/* Within the pages, copies begin at different lines, so that the same parts of many states
@@ -272,6 +195,17 @@ state_image_copy(const struct state_image *image, struct snlua *service) {
 	service->L = (lua_State *)(void *)(copy + image->state);
 	atomic_store_explicit(&service->memory, image->used, memory_order_relaxed);
 	lua_setallocf(service->L, snlua_allocate, service);
+	if (image->shared == NULL)
+		return;
+	/* The caller has a reference, so there is no last one to race with. */
+	atomic_fetch_add_explicit(&image->references, 1, memory_order_relaxed);
+	service->origin = image;
+	snlua_strings_init(service, image->shared, copy);
+}
+
+size_t
+state_image_shared(const struct state_image *image) {
+	return image->shared != NULL ? image->shared->size : 0;
 }
 
 /// Checks that each pair of the table at the top is found by its key, and so in the tables in it.
@@ -299,31 +233,51 @@ check_table(lua_State *L, int depth) {
 	}
 }
 
-/// Protected. Walks through the registry, with what the collector and the counter say of it.
+/// (light userdata service). Protected. Walks through the registry, with what the collector and the
+/// counter say of it.
 static int
 check_state(lua_State *L) {
+	const struct snlua *service = lua_touserdata(L, 1);
 	lua_settop(L, 0);
 	lua_pushnil(L);
 	lua_newtable(L);
 	lua_pushvalue(L, LUA_REGISTRYINDEX);
 	check_table(L, 0);
 	lua_settop(L, 0);
+	if (service->shared != NULL)
+		snlua_strings_check(L, service);
 	lua_gc(L, LUA_GCCOLLECT);
 	return 0;
 }
 
-bool
-state_image_check(struct state_image *image, struct snlua *probe) {
-	state_image_copy(image, probe);
+/// Runs and ends the state of `probe`, a copy.
+static bool
+check_copy(struct snlua *probe) {
 	lua_State *L = probe->L;
 	lua_pushcfunction(L, check_state);
-	bool good = lua_pcall(L, 0, 0, 0) == LUA_OK;
+	lua_pushlightuserdata(L, probe);
+	bool good = lua_pcall(L, 1, 0, 0) == LUA_OK;
 	size_t counted = (size_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB);
 	size_t used = atomic_load_explicit(&probe->memory, memory_order_relaxed);
 	good = good && counted == used;
 	lua_close(L);
-	good = good && atomic_load_explicit(&probe->memory, memory_order_relaxed) == 0;
+	return good && atomic_load_explicit(&probe->memory, memory_order_relaxed) == 0;
+}
+
+bool
+state_image_check(struct state_image *image, struct snlua *probe) {
+	const struct shared_part *shared = image->shared;
+	char *before = shared != NULL ? skynet_malloc(shared->size) : NULL;
+	if (shared != NULL)
+		memcpy(before, shared->bytes, shared->size);
+	state_image_copy(image, probe);
+	bool good = check_copy(probe);
 	snlua_memory_fini(probe);
 	probe->L = NULL;
+	if (shared != NULL) {
+		good = good && memcmp(before, shared->bytes, shared->size) == 0;
+		share_protect(image->shared);
+	}
+	skynet_free(before);
 	return good;
 }

@@ -47,11 +47,16 @@ memory_account(struct snlua *service, size_t used) {
 		service->high = service->warning;
 	if (service->limit != 0 && service->high > service->limit)
 		service->high = service->limit;
+	/* The next new block is not to be missed. */
+	if (service->strings_apart)
+		service->high = 0;
 }
 
 /// The state wants to grow beyond `high`. Returns 0 when it may not.
 static int
 memory_grow(struct snlua *service, size_t used) {
+	if (service->strings_apart)
+		snlua_strings_join(service);
 	if (service->limit != 0 && used > service->limit)
 		return 0;
 	if (used > service->warning) {
@@ -178,8 +183,13 @@ memory_resize(struct snlua *service, void *block, size_t old_size, size_t new_si
 			snlua_memory_spare(service, block, old_size);
 		}
 	}
-	if (moved != NULL)
-		memory_store(service, used);
+	if (moved == NULL)
+		return NULL;
+	memory_store(service, used);
+	if (__builtin_expect(block == service->strings, 0)) {
+		snlua_strings_moved(service, moved, new_size);
+		memory_account(service, used);
+	}
 	return moved;
 }
 
@@ -220,4 +230,9 @@ snlua_memory_fini(struct snlua *service) {
 	skynet_free(service->image);
 	service->image = NULL;
 	service->image_size = 0;
+	service->shared = NULL;
+	service->strings = NULL;
+	if (service->origin != NULL)
+		state_image_drop(service->origin);
+	service->origin = NULL;
 }

@@ -104,11 +104,16 @@ void image_draft_destroy(struct image_draft *draft);
 /// lua_Alloc of the state; `draft` is the struct image_draft.
 void *image_draft_allocate(void *draft, void *block, size_t old_size, size_t new_size);
 
-/// Makes an image of the state `L` on `draft`, in which nothing runs. Pointers into `service` and
-/// to its context are replaced in each copy. Gives one reference (state_image_drop), or NULL when
-/// some coroutine is in the midst of a function whose variables are shared.
+/// Makes an image of the state `L` on `draft`, in which nothing runs and nothing will. Pointers
+/// into `service` and to its context are replaced in each copy. With `share`, copies have strings
+/// and the code of functions in common, if the state is as this is known to work with. Gives one
+/// reference (state_image_drop), or NULL when some coroutine is in the midst of a function whose
+/// variables are shared.
 struct state_image *state_image_create(
-	const struct image_draft *draft, lua_State *L, const struct snlua *service);
+	struct image_draft *draft, lua_State *L, const struct snlua *service, bool share);
+
+/// Bytes that all copies have in common.
+size_t state_image_shared(const struct state_image *image);
 
 /// True when a copy of the image holds what an image must hold. `probe` is a service that has no
 /// state yet, and has none after it. Slow; once for each image.
@@ -116,10 +121,28 @@ bool state_image_check(struct state_image *image, struct snlua *probe);
 
 /// Gives `service`, which has a context and no state yet, a copy of the state. Borrows the image.
 /// Any thread.
-void state_image_copy(const struct state_image *image, struct snlua *service);
+void state_image_copy(struct state_image *image, struct snlua *service);
 
-/// Ends a reference. Any thread.
+/// Ends a reference; each copy has one. Any thread.
 void state_image_drop(struct state_image *image);
+
+/* ---- snlua_strings.c: the table of strings of a copy ---- */
+
+struct shared_part;
+
+/// Makes the table of strings of the copied state known, whose own part is at `copy`. Running
+/// thread, as all below.
+void snlua_strings_init(struct snlua *service, const struct shared_part *part, char *copy);
+
+/// The table, an array of `size` bytes now, has been moved to `moved`, because Lua makes it larger.
+void snlua_strings_moved(struct snlua *service, void *moved, size_t size);
+
+/// Puts what is shared into the table again, once Lua has distributed its strings anew. Before the
+/// next new block.
+void snlua_strings_join(struct snlua *service);
+
+/// Raises unless shared strings are found, in tables of all sizes. `L` is a copy for trial.
+void snlua_strings_check(lua_State *L, const struct snlua *service);
 
 /* ---- snlua_template.c: from the second launch of a script on, its state is a copy ---- */
 

@@ -243,7 +243,8 @@ init_stand_in(struct snlua *stand_in, const struct snlua *service) {
 
 /// Gives the image of a state that is ready to run the script, or NULL.
 static struct state_image *
-build_image(const struct snlua *service, const struct files *files, lua_CFunction prepare) {
+build_image(
+	const struct snlua *service, const struct files *files, lua_CFunction prepare, bool share) {
 	struct snlua *stand_in = skynet_malloc(sizeof *stand_in);
 	init_stand_in(stand_in, service);
 	struct state_image *image = NULL;
@@ -255,7 +256,7 @@ build_image(const struct snlua *service, const struct files *files, lua_CFunctio
 		lua_pushcfunction(L, fill_state);
 		lua_pushlightuserdata(L, &build);
 		if (lua_pcall(L, 1, 0, 0) == LUA_OK)
-			image = state_image_create(draft, L, stand_in);
+			image = state_image_create(draft, L, stand_in, share);
 		lua_close(L);
 	}
 	image_draft_destroy(draft);
@@ -271,7 +272,9 @@ build_image(const struct snlua *service, const struct files *files, lua_CFunctio
 /// Gives a template, or NULL; takes the files.
 static struct template *
 build_template(const struct snlua *service, struct files files, lua_CFunction prepare) {
-	struct state_image *image = build_image(service, &files, prepare);
+	struct state_image *image = build_image(service, &files, prepare, true);
+	if (image == NULL)
+		image = build_image(service, &files, prepare, false);
 	if (image == NULL) {
 		files_clear(&files);
 		return NULL;

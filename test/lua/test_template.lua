@@ -5,6 +5,8 @@ local codecache = require "skynet.codecache"
 local tap = require "tap"
 
 local LAUNCHES <const> = 5
+local SMALL <const> = 32 * 1024
+local MANY_STRINGS <const> = 30000
 
 local folder <const> = skynet.getenv "test_tmp"
 
@@ -111,8 +113,11 @@ local function test_same()
 		skynet.call(address, "lua", "collectgarbage() collectgarbage() return 0")
 		memory[i] = skynet.call(address, "debug", "MEM")
 	end
-	tap.ok(math.abs(memory[LAUNCHES] - memory[1]) < 8, "a copy counts its memory as an original does",
+	tap.ok(memory[LAUNCHES] < memory[1] - 4, "a copy does not count what it shares",
 		table.concat(memory, " "))
+	local idle = launch_some "same"[LAUNCHES]
+	local small = require("skynet.memory").info()[idle]
+	tap.ok(small < SMALL, "and is small", tostring(small))
 end
 
 local function test_apart()
@@ -162,6 +167,54 @@ local function test_collector()
 		end
 		list = launch_some "same"
 	end
+end
+
+local function test_strings()
+	local list = launch_some "same"
+	local grow <const> = [[
+		kept = {}
+		for i = 1, ... do kept["key " .. i] = i end
+		for i = 1, ... do assert(kept["key " .. i] == i) end
+		return 0
+	]]
+	tap.ok(all_equal(ask_all(list, grow, MANY_STRINGS)), "a copy may have many strings")
+	tap.ok(all_equal(ask_all(list, [[
+		kept = nil
+		for _ = 1, 5 do collectgarbage() end
+		return require("skynet").self and _G["st" .. "ring"].dump and 0
+	]])), "and forget them")
+	tap.ok(all_equal(ask_all(list, WALK)), "it still finds the names that it shares with the others")
+	tap.ok(all_equal(ask_all(list, grow, 3000)), "and can begin again")
+	codecache.clear()
+	launch_some "same"
+	collectgarbage()
+	tap.ok(all_equal(ask_all(list, WALK)), "copies outlive their template")
+	tap.ok(all_equal(ask_all(list, [[
+		local f = load("local a <const> = 1 return function(b) return a + b.c end", "=f")()
+		return tostring(select(2, pcall(f))) .. #string.dump(f)
+	]])), "and compile as ever")
+end
+
+local function test_debug()
+	write("looking", [[
+		function faulty(argument)
+			local variable = argument
+			return variable.field
+		end
+	]] .. BODY)
+	local list = launch_some "looking"
+	tap.ok(all_equal(ask_all(list, "return select(2, pcall(faulty))")), "errors name variables")
+	tap.ok(all_equal(ask_all(list, "return string.dump(faulty)")), "functions can be dumped")
+	tap.ok(all_equal(ask_all(list, [[
+		local lines = {}
+		debug.sethook(function(_, line) lines[#lines + 1] = line end, "l")
+		faulty {}
+		debug.sethook()
+		local info = debug.getinfo(faulty, "SL")
+		for line in pairs(info.activelines) do lines[#lines + 1] = line end
+		table.sort(lines)
+		return table.concat(lines, " ") .. info.short_src .. debug.getlocal(faulty, 1)
+	]])), "hooks see lines")
 end
 
 local function test_files()
@@ -243,6 +296,8 @@ tap.run(function()
 	test_same()
 	test_apart()
 	test_collector()
+	test_strings()
+	test_debug()
 	test_files()
 	test_failures()
 	test_many()

@@ -60,7 +60,7 @@ run(lua_State *L, const char *code) {
 
 /// The image of a state with all libraries that has run `code`.
 static struct state_image *
-image_of(const char *code, struct snlua *service) {
+image_made(const char *code, struct snlua *service, bool share) {
 	struct image_draft *draft = image_draft_create();
 	lua_State *L = lua_newstate(image_draft_allocate, draft);
 	luaL_openlibs(L);
@@ -72,10 +72,15 @@ image_of(const char *code, struct snlua *service) {
 	lua_setglobal(L, "context");
 	run(L, code);
 	lua_gc(L, LUA_GCCOLLECT);
-	struct state_image *image = state_image_create(draft, L, service);
+	struct state_image *image = state_image_create(draft, L, service, share);
 	lua_close(L);
 	image_draft_destroy(draft);
 	return image;
+}
+
+static struct state_image *
+image_of(const char *code, struct snlua *service) {
+	return image_made(code, service, true);
 }
 
 static const char contents[] =
@@ -101,12 +106,12 @@ static const char checks[] =
 	"assert(string.format('%s', 'x'):rep(3) == 'xxx' and math.type(1) == 'integer')\n";
 
 static void
-copies_hold_what_the_image_holds(void **state) {
-	(void)state;
+check_copies(bool share) {
 	struct snlua *origin = service_create(0), *first = service_create(1),
 		     *second = service_create(2);
-	struct state_image *image = image_of(contents, origin);
+	struct state_image *image = image_made(contents, origin, share);
 	assert_true(state_image_check(image, origin));
+	assert_true((state_image_shared(image) != 0) == share);
 	state_image_copy(image, first);
 	run(first->L, checks);
 	state_image_copy(image, second);
@@ -118,6 +123,132 @@ copies_hold_what_the_image_holds(void **state) {
 	service_destroy(second);
 	service_destroy(origin);
 	assert_int_equal(accounted, 0);
+}
+
+static void
+copies_hold_what_the_image_holds(void **state) {
+	(void)state;
+	check_copies(true);
+}
+
+static void
+copies_that_share_nothing_do_so_too(void **state) {
+	(void)state;
+	check_copies(false);
+}
+
+/* Everything that reads what belongs to the code of a function. */
+static const char code[] =
+	"local outer = 'an upvalue'\n"
+	"function subject(first, ...)\n"
+	"	local second = 'x'\n"
+	"	for i = 1, 2 do second = second .. i end\n"
+	"	return function() return first, second, outer, select('#') end, ...\n"
+	"end\n"
+	"function faulty(argument)\n"
+	"	local variable = nil\n"
+	"	return variable.field\n"
+	"end\n"
+	"function keyed(t) return t['a key of more than forty characters, for these are not interned'] end\n"
+	"dump = string.dump(subject)\n";
+
+static const char code_checks[] =
+	"local inner, rest = subject(1, 2)\n"
+	"assert(rest == 2 and select(2, inner()) == 'x12' and select(3, inner()) == 'an upvalue')\n"
+	"assert(string.dump(subject) == dump and string.dump(load(dump)) == dump)\n"
+	"local ok, message = pcall(faulty)\n"
+	"assert(not ok and message:find(\"line 9\", 1, true) == nil)\n"
+	"assert(message:find(\":9: attempt to index a nil value %(local 'variable'%)\"), message)\n"
+	"local info = debug.getinfo(subject, 'SLu')\n"
+	"assert(info.linedefined == 2 and info.lastlinedefined == 6 and info.isvararg)\n"
+	"assert(info.activelines[3] and info.activelines[5] and not info.activelines[1])\n"
+	"assert(debug.getlocal(faulty, 1) == 'argument')\n"
+	"assert(debug.getupvalue(inner, 1) == 'first')\n"
+	"local lines = {}\n"
+	"debug.sethook(function(_, line) lines[#lines + 1] = line end, 'l')\n"
+	"subject(1)\n"
+	"debug.sethook()\n"
+	"assert(table.concat(lines, ' '):find('3 4 4 5', 1, true), table.concat(lines, ' '))\n"
+	"local key = ('a key of more than forty %s, for these are not interned')\n"
+	"assert(keyed { [key:format('characters')] = 5 } == 5)\n"
+	"assert(keyed(setmetatable({}, { __index = function(_, k) return #k end })) == #key + 8)\n";
+
+static void
+shared_code_keeps_all_that_belongs_to_it(void **state) {
+	(void)state;
+	struct snlua *origin = service_create(0);
+	struct state_image *image = image_of(code, origin);
+	assert_true(state_image_check(image, origin));
+	assert_true(state_image_shared(image) != 0);
+	for (int i = 0; i < 3; i++) {
+		struct snlua *copy = service_create(1);
+		state_image_copy(image, copy);
+		run(copy->L, code_checks);
+		run(copy->L, "collectgarbage('generational') collectgarbage()");
+		run(copy->L, code_checks);
+		run(copy->L,
+			"subject, faulty = nil collectgarbage() collectgarbage('incremental')");
+		service_destroy(copy);
+	}
+	state_image_drop(image);
+	service_destroy(origin);
+}
+
+static const char *
+text_of(lua_State *L, const char *text) {
+	lua_pushstring(L, text);
+	text = lua_tostring(L, -1);
+	lua_pop(L, 1);
+	return text;
+}
+
+static void
+copies_have_the_same_strings(void **state) {
+	(void)state;
+	struct snlua *origin = service_create(0), *first = service_create(1),
+		     *second = service_create(2);
+	struct state_image *image = image_of(contents, origin);
+	state_image_copy(image, first);
+	state_image_copy(image, second);
+	assert_ptr_equal(text_of(first->L, "concat"), text_of(second->L, "concat"));
+	assert_ptr_equal(text_of(first->L, "while"), text_of(second->L, "while"));
+	assert_ptr_not_equal(text_of(first->L, "own"), text_of(second->L, "own"));
+	const char *before = text_of(first->L, "concat");
+	run(first->L, "for i = 1, 20000 do kept[i] = 'own ' .. i end");
+	assert_ptr_equal(text_of(first->L, "concat"), before);
+	run(first->L, "for i = 1, 20000 do assert(kept[i] == 'own ' .. i) kept[i] = nil end");
+	run(first->L, "for i = 1, 5 do collectgarbage() end");
+	assert_ptr_equal(text_of(first->L, "concat"), before);
+	assert_ptr_equal(text_of(second->L, "concat"), before);
+	run(second->L, checks);
+	state_image_drop(image);
+	service_destroy(first);
+	service_destroy(second);
+	service_destroy(origin);
+}
+
+static void
+strings_are_found_when_their_table_could_not_grow(void **state) {
+	(void)state;
+	struct snlua *origin = service_create(0), *copy = service_create(1);
+	struct state_image *image = image_of(contents, origin);
+	state_image_copy(image, copy);
+	const char *before = text_of(copy->L, "concat");
+	for (size_t more = 1024; more < (size_t)256 * 1024; more += 1000) {
+		snlua_memory_limit(copy, atomic_load(&copy->memory) + more);
+		assert_int_not_equal(
+			luaL_dostring(copy->L,
+				"local t = {} while true do t[#t + 1] = #t .. ' more' end"),
+			LUA_OK);
+		lua_settop(copy->L, 0);
+		snlua_memory_limit(copy, 0);
+		run(copy->L, "collectgarbage()");
+		assert_ptr_equal(text_of(copy->L, "concat"), before);
+	}
+	run(copy->L, checks);
+	state_image_drop(image);
+	service_destroy(copy);
+	service_destroy(origin);
 }
 
 static void
@@ -221,6 +352,10 @@ int
 main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies_hold_what_the_image_holds),
+		cmocka_unit_test(copies_that_share_nothing_do_so_too),
+		cmocka_unit_test(shared_code_keeps_all_that_belongs_to_it),
+		cmocka_unit_test(copies_have_the_same_strings),
+		cmocka_unit_test(strings_are_found_when_their_table_could_not_grow),
 		cmocka_unit_test(pointers_to_the_service_become_those_of_the_copy),
 		cmocka_unit_test(a_state_with_keys_hashed_by_address_is_refused),
 		cmocka_unit_test(a_state_with_variables_of_a_waiting_function_is_refused),
