@@ -145,7 +145,9 @@ turn_time(struct skynet_context *context) {
 	uint64_t start = atomic_load_explicit(&context->turn_start_ns, memory_order_relaxed);
 	if (start == 0)
 		return 0;
-	return (int64_t)(clock_monotonic_ns(context->node->runtime->clock) - start);
+	/* By the clock of another thread, the turn may not have begun. */
+	int64_t elapsed = (int64_t)(runtime_now_ns(context->node->runtime) - start);
+	return elapsed > 0 ? elapsed : 0;
 }
 
 /* The current turn is counted when it ends; add what has passed of it. */

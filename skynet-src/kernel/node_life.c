@@ -123,7 +123,7 @@ run_down(struct skynet_node *node) {
 			&runtime->scheduler.workers[runtime->scheduler.worker_count];
 		struct skynet_context *context;
 		while ((context = scheduler_next(&runtime->scheduler, worker)) != NULL)
-			service_run(context, 0, clock_monotonic_ns(runtime->clock));
+			service_run(context, 0, runtime_now_ns(runtime));
 	}
 }
 

@@ -24,11 +24,6 @@
 _Thread_local struct current current;
 
 uint64_t
-runtime_now_ms(const struct skynet_runtime *runtime) {
-	return (clock_monotonic_ns(runtime->clock) - runtime->start_ns) / 1000000;
-}
-
-uint64_t
 runtime_now_cs(const struct skynet_runtime *runtime) {
 	/* The fraction of the start second is in it, so that starttime + now / 100 is wall time. */
 	uint64_t fraction_ns = runtime->start_wall_ns % 1000000000;
@@ -395,7 +390,7 @@ skynet_runtime_step(struct skynet_runtime *runtime, int wait_ms) {
 	struct skynet_context *context = scheduler_next(&runtime->scheduler, worker);
 	if (context != NULL) {
 		current.worker = worker;
-		service_run(context, 1, clock_monotonic_ns(runtime->clock));
+		service_run(context, 1, runtime_now_ns(runtime));
 		socket_server_flush_thread(runtime->sockets, &worker->batch);
 		current.worker = NULL;
 		done++;

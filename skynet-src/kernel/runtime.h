@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "data/message.h"
+#include "kernel/current.h"
 #include "kernel/scheduler.h"
 #include "skynet_node.h"
 
@@ -65,8 +66,20 @@ struct skynet_runtime {
 	uint64_t stall_timeout_ms; /* smallest of the nodes'; 0: none */
 };
 
+/// The monotonic time; a worker reads it by its own view of the clock.
+static inline uint64_t
+runtime_now_ns(const struct skynet_runtime *runtime) {
+	struct worker *worker = current.worker;
+	if (worker != NULL && worker->runtime == runtime)
+		return clock_reader_ns(&worker->clock);
+	return clock_monotonic_ns(runtime->clock);
+}
+
 /// Milliseconds since the runtime was created, the time of the timer wheel.
-uint64_t runtime_now_ms(const struct skynet_runtime *runtime);
+static inline uint64_t
+runtime_now_ms(const struct skynet_runtime *runtime) {
+	return (runtime_now_ns(runtime) - runtime->start_ns) / 1000000;
+}
 
 /// Centiseconds, as skynet_now.
 uint64_t runtime_now_cs(const struct skynet_runtime *runtime);

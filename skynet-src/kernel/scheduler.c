@@ -47,6 +47,7 @@ scheduler_init(struct scheduler *scheduler, struct skynet_runtime *runtime, int 
 	for (int i = 0; i < total; i++) {
 		scheduler->workers[i].runtime = runtime;
 		scheduler->workers[i].index = i;
+		clock_reader_init(&scheduler->workers[i].clock, runtime->clock);
 		scheduler->workers[i].stall = stall_monitor_slot(runtime->stalls, i);
 		run_queue_init(&scheduler->workers[i].queue);
 		int failed = sleeper_init(&scheduler->workers[i].sleeper);
@@ -105,12 +106,12 @@ rouse_monitor(struct scheduler *scheduler) {
  * and for the end of the turn that goes on, as far as its turns lately tell. Most send when they
  * are nearly done. */
 static uint64_t
-expected_wait(struct scheduler *scheduler, const struct skynet_context *running, uint64_t ahead) {
+expected_wait(struct worker *worker, const struct skynet_context *running, uint64_t ahead) {
 	if (running == NULL || ahead > HANDOVER_NS)
 		return ahead;
 	uint64_t cost = running->turn_cost;
 	uint64_t start = atomic_load_explicit(&running->turn_start_ns, memory_order_relaxed);
-	uint64_t elapsed = clock_monotonic_ns(scheduler->runtime->clock) - start;
+	uint64_t elapsed = clock_reader_ns(&worker->clock) - start;
 	if (elapsed < cost)
 		return ahead + cost - elapsed;
 	return elapsed < cost * 4 ? ahead : ahead + cost;
@@ -142,7 +143,7 @@ scheduler_push(struct scheduler *scheduler, struct skynet_context *context) {
 	bool behind_long = running != NULL && running->turn_cost > LONG_TURN_NS;
 	if (behind_long ||
 		(count * cost > HANDOVER_NS &&
-			expected_wait(scheduler, running, (count - 1) * cost) > HANDOVER_NS))
+			expected_wait(worker, running, (count - 1) * cost) > HANDOVER_NS))
 		scheduler_wake(scheduler);
 	rouse_monitor(scheduler);
 }
@@ -189,7 +190,7 @@ scheduler_run(struct worker *worker, struct skynet_context *context, uint64_t no
 bool
 scheduler_run_some(struct worker *worker, uint64_t budget_ns) {
 	struct scheduler *scheduler = &worker->runtime->scheduler;
-	uint64_t start = clock_monotonic_ns(worker->runtime->clock), now = start;
+	uint64_t start = clock_reader_ns(&worker->clock), now = start;
 	struct skynet_context *context = run_queue_pop(&worker->queue);
 	if (context == NULL)
 		return false;
@@ -224,7 +225,7 @@ worker_main(void *argument) {
 	struct scheduler *scheduler = &worker->runtime->scheduler;
 	current = (struct current){
 		.runtime = worker->runtime, .worker = worker, .thread = CURRENT_WORKER};
-	uint64_t now = clock_monotonic_ns(worker->runtime->clock);
+	uint64_t now = clock_reader_ns(&worker->clock);
 	while (!atomic_load_explicit(&scheduler->quit, memory_order_relaxed)) {
 		struct skynet_context *context = scheduler_next(scheduler, worker);
 		if (context != NULL) {
@@ -232,7 +233,7 @@ worker_main(void *argument) {
 			continue;
 		}
 		sleep_until_work(scheduler, worker);
-		now = clock_monotonic_ns(worker->runtime->clock);
+		now = clock_reader_ns(&worker->clock);
 	}
 	return NULL;
 }

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "data/run_queue.h"
 #include "data/sleeper.h"
@@ -34,6 +35,7 @@ struct worker {
 	struct sleeper sleeper;
 	struct socket_batch batch; /* owner: frames of this turn that leave together */
 	uint32_t searches;         /* owner: turns since it last looked at the shared queue */
+	struct clock_reader clock; /* owner */
 
 	/* What it is doing, for the monitor. Written by the owner. */
 	_Atomic(uint64_t) turn;   /* odd while in a turn; counts up at its start and end */

@@ -424,7 +424,7 @@ service_run(struct skynet_context *context, uint32_t limit, uint64_t now_ns) {
 	current.node = node;
 	atomic_store_explicit(&context->turn_start_ns, now_ns, memory_order_relaxed);
 	uint32_t count = run_messages(context, limit != 0 ? limit : context->turn_limit);
-	uint64_t end_ns = clock_monotonic_ns(node->runtime->clock);
+	uint64_t end_ns = runtime_now_ns(node->runtime);
 	if (node->profile)
 		count_up(&context->cpu_ns, end_ns - now_ns);
 	atomic_store_explicit(&context->turn_start_ns, 0, memory_order_relaxed);

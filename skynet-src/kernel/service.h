@@ -96,7 +96,7 @@ void service_schedule(struct skynet_context *context);
 
 /// Runs one turn, at most `limit` messages (0: as many as are due), and puts the service back into
 /// a run queue when there is more. Ends the reference that came with the run queue entry. `now_ns`
-/// is when the turn starts; returns when it ended.
+/// is when the turn starts (runtime_now_ns); returns when it ended.
 uint64_t service_run(struct skynet_context *context, uint32_t limit, uint64_t now_ns);
 
 /// Answers the sender of a message that is not delivered (if it waits for an answer), and frees it.

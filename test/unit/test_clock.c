@@ -49,6 +49,62 @@ manual_clock_stands_still_until_it_is_advanced(void **state) {
 }
 
 static void
+a_reader_agrees_with_its_clock(void **state) {
+	(void)state;
+	struct clock clock;
+	struct clock_reader reader;
+	clock_init_system(&clock);
+	clock_reader_init(&reader, &clock);
+	uint64_t begin = clock_monotonic_ns(&clock), last = 0, now;
+	/* So long that it reads the clock several times. */
+	do {
+		uint64_t before = clock_monotonic_ns(&clock);
+		now = clock_reader_ns(&reader);
+		uint64_t after = clock_monotonic_ns(&clock);
+		assert_true(now >= last);
+		assert_true(now + 100000 >= before);
+		assert_true(now <= after + 100000);
+		last = now;
+	} while (now - begin < 60000000);
+}
+
+static void
+a_reader_of_a_manual_clock_tells_its_time(void **state) {
+	(void)state;
+	struct clock clock;
+	struct clock_reader reader;
+	clock_init_manual(&clock, 0);
+	clock_reader_init(&reader, &clock);
+	for (uint64_t now = 0; now < 1000; now += 10) {
+		assert_int_equal(clock_reader_ns(&reader), now);
+		clock_advance(&clock, 10);
+	}
+}
+
+static void
+a_reader_tells_the_rate_anew_when_ticks_change_theirs(void **state) {
+	(void)state;
+	struct clock clock;
+	struct clock_reader reader;
+	clock_init_system(&clock);
+	if (!clock.has_ticks)
+		return;
+	clock_reader_init(&reader, &clock);
+	while (reader.scale == 0)
+		clock_reader_ns(&reader);
+	/* As if the machine had slept, while which ticks went on and the clock did not. */
+	reader.ticks -= UINT64_C(1) << 40;
+	uint64_t before = clock_monotonic_ns(&clock);
+	assert_true(clock_reader_ns(&reader) + 100000 >= before);
+	while (reader.scale == 0)
+		clock_reader_ns(&reader);
+	before = clock_monotonic_ns(&clock);
+	uint64_t now = clock_reader_ns(&reader);
+	assert_true(now + 100000 >= before);
+	assert_true(now <= clock_monotonic_ns(&clock) + 100000);
+}
+
+static void
 thread_cpu_time_grows_with_work(void **state) {
 	(void)state;
 	uint64_t begin = clock_thread_cpu_ns();
@@ -65,6 +121,9 @@ main(void) {
 		cmocka_unit_test(system_clock_does_not_go_back),
 		cmocka_unit_test(system_wall_time_is_that_of_the_system),
 		cmocka_unit_test(manual_clock_stands_still_until_it_is_advanced),
+		cmocka_unit_test(a_reader_agrees_with_its_clock),
+		cmocka_unit_test(a_reader_of_a_manual_clock_tells_its_time),
+		cmocka_unit_test(a_reader_tells_the_rate_anew_when_ticks_change_theirs),
 		cmocka_unit_test(thread_cpu_time_grows_with_work),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
