@@ -20,7 +20,7 @@
 #define GATHER_SIZE  ((size_t)262144) /* then it is written, even if more messages wait */
 #define COPY_MAX     ((size_t)16384)  /* a larger payload is written from where it is */
 #define PART_SIZE    ((size_t)65536)
-#define CONFIRM_SIZE 131072 /* bytes of parts, then the peer is told that they were taken */
+#define CONFIRM_SIZE 393216 /* bytes of parts, then the peer is told that they were taken */
 
 /* Bytes of parts under way: what the link carries in a round trip, within these bounds. */
 #define WINDOW_MIN   ((int64_t)524288)
@@ -159,8 +159,9 @@ set_window(struct harbor_link *link) {
 		window = link->rtt_ns / LINK_NS_BYTE < (uint64_t)WINDOW_MAX
 				 ? (int64_t)(link->rtt_ns / LINK_NS_BYTE)
 				 : WINDOW_MAX;
-	if (window < 2 * link->confirm_size)
-		window = 2 * link->confirm_size;
+	int64_t least = link->confirm_size + 2 * (int64_t)PART_SIZE;
+	if (window < least)
+		window = least;
 	lane_output_set_window(link->output, window);
 }
 
@@ -173,6 +174,9 @@ harbor_link_resume(struct harbor_link *link) {
 static void
 flush(struct harbor_link *link) {
 	struct lane_output *output = link->output;
+	/* It costs no system call of its own. */
+	if (lane_output_ready(output) && link->reader.part_bytes >= PART_SIZE)
+		confirm_parts(link);
 	lane_output_flush(output);
 	if (lane_output_waiting(output) > SEND_LIMIT)
 		harbor_link_close(link, "send buffer limit");

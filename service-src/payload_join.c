@@ -4,7 +4,9 @@
 
 #include "skynet_malloc.h"
 
-#define JOIN_AHEAD 64 /* times what has come is reserved, for what was announced */
+/* Times what has come is reserved, for what was announced: all of it if that is enough. */
+#define AHEAD_MAX 256
+#define AHEAD     16
 
 bool
 payload_join_add(struct payload_join *join, const char *data, size_t size) {
@@ -12,8 +14,7 @@ payload_join_add(struct payload_join *join, const char *data, size_t size) {
 		return false;
 	size_t needed = join->size + size;
 	if (needed > join->capacity) {
-		size_t capacity = needed * JOIN_AHEAD;
-		join->capacity = capacity < join->total ? capacity : join->total;
+		join->capacity = join->total / AHEAD_MAX <= needed ? join->total : needed * AHEAD;
 		join->data = skynet_realloc(join->data, join->capacity + 1);
 	}
 	if (size > 0)

@@ -14,7 +14,7 @@ word() {
 }
 ping=$(word 5 ping)
 confirms=$(word 5 parts 65536)
-shown="send $ping expect $(word 1 pong)$(word 1 parts 131072)"
+shown="send $ping expect $(word 1 pong)$(word 1 parts 393216)"
 
 # begin NUMBER SIZE TRAILER, part NUMBER HEX: the frames of a message in parts
 begin() {
@@ -68,8 +68,11 @@ done
 frames "sixteen_at_a_time_are_taken" $shown send "$many" $alive
 frames "more_at_a_time_end_the_link" $shown send "$many$(begin 17 2 $from_9)" closed
 frames "what_has_been_read_is_confirmed" $shown \
-	send "$(begin 1 140000 050000090affff0000000000)" zeros 1 140000 \
-	expect "$(word 1 taken | sed 's/.\{8\}$/0002..../')${dead}01ffff000700000900000000"
+	send "$(begin 1 400000 050000090affff0000000000)" zeros 1 400000 \
+	expect "$(word 1 taken | sed 's/.\{8\}$/0006..../')${dead}01ffff000700000900000000"
+frames "what_is_sent_anyway_confirms_too" $shown \
+	send "$(begin 1 70000 050000090affff0000000000)" zeros 1 70000 \
+	expect "${dead}01ffff000700000900000000$(word 1 taken 70000)"
 frames "words_of_others_are_not_heard" $shown send "$(word 6 parts 1)$(word 6 ping)" silent
 frames "words_without_sense_are_not_heard" $shown \
 	send "$(word 5 parts 0)$(word 5 parts 4294967295)$(word 5 parts 16777216)$(word 5 taken 0)" \
