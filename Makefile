@@ -73,8 +73,8 @@ SERVICES    := $(foreach s,snlua logger gate harbor clustersender clusteragent c
 	$(if $(wildcard service-src/$(s).c),$(s)))
 service_gate   := packet_split connection_table
 service_harbor := name_queue lane_output payload_join
-service_clustersender := cluster_frame cluster_session cluster_deadline lane_output payload_join \
-	packet_split
+service_clustersender := cluster_frame cluster_session cluster_deadline lane_output lane_confirm \
+	payload_join packet_split
 service_clusteragent  := $(service_clustersender)
 service_src  = $(wildcard service-src/$(1).c service-src/$(1)_*.c $(patsubst %,service-src/%.c,$(service_$(1))))
 MODULES     := $(SERVICES:%=cservice/%.so) $(if $(LUALIB_SRC),luaclib/skynet.so)

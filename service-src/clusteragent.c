@@ -22,7 +22,6 @@
 #define ERROR_MAX     CLUSTER_RESPONSE_MAX
 #define JOIN_MAX      4096 /* payloads that come in parts at the same time */
 #define INVALID_PARTS "remote: Invalid large req"
-#define CONFIRM_SIZE  UINT32_C(393216) /* bytes of parts, then the other node is told */
 #define LIMIT_DEFAULT 67108864
 #define NS_PER_MS     UINT64_C(1000000)
 
@@ -54,6 +53,7 @@ answer(struct clusteragent *agent, uint32_t session, enum cluster_response_kind 
 	char head[CLUSTER_HEAD_MAX];
 	size_t head_size = cluster_head_response(head, session, kind, size);
 	lane_output_write(&agent->output, head, head_size, data, size);
+	lane_output_small(&agent->output);
 }
 
 static void
@@ -105,11 +105,11 @@ answer_data(struct clusteragent *agent, uint32_t session, char *data, size_t siz
 static void
 confirm(struct clusteragent *agent, bool now) {
 	char head[CLUSTER_HEAD_MAX];
-	if (!agent->ours || agent->unconfirmed == 0 || (!now && agent->unconfirmed < CONFIRM_SIZE))
+	uint32_t parts = agent->ours ? lane_confirm_take(&agent->confirm, now) : 0;
+	if (parts == 0)
 		return;
-	size_t size = cluster_head_confirm(head, agent->unconfirmed);
+	size_t size = cluster_head_confirm(head, parts);
 	lane_output_write(&agent->output, head, size, NULL, 0);
-	agent->unconfirmed = 0;
 }
 
 /* ---- from the other node ---- */
@@ -212,10 +212,20 @@ ask_identity(struct clusteragent *agent, uint64_t identity) {
 		agent->identity_session = 0;
 }
 
+/* What may be under way beside small answers. Where the system does not know how long the line is,
+ * a wide window says that it is long. */
+static void
+set_narrow(struct clusteragent *agent, uint32_t window) {
+	uint64_t rtt_ns = skynet_socket_round_trip(agent->context, agent->socket);
+	if (rtt_ns == 0 && (int64_t)window > LANE_WINDOW_WIDE)
+		rtt_ns = (uint64_t)window * LANE_LINE_NS_BYTE;
+	lane_output_set_narrow(&agent->output, rtt_ns);
+}
+
 /* The other node asks whether we are one of its kind. Returns false when it does not. */
 static bool
 answer_probe(struct clusteragent *agent, const struct cluster_request *request) {
-	char payload[CLUSTER_PROBE_SIZE];
+	char head[CLUSTER_HEAD_MAX], payload[CLUSTER_PROBE_SIZE];
 	uint32_t window;
 	uint64_t identity;
 	if (request->to.name != NULL || request->to.handle != 0 ||
@@ -225,8 +235,11 @@ answer_probe(struct clusteragent *agent, const struct cluster_request *request) 
 	agent->ours = true;
 	ask_identity(agent, identity);
 	lane_output_set_window(&agent->output, (int64_t)window);
+	set_narrow(agent, window);
 	cluster_probe_pack(payload, CLUSTER_PROBE_VERSION, 0);
-	answer(agent, CLUSTER_PROBE, CLUSTER_ANSWER_OK, payload, sizeof payload);
+	size_t head_size =
+		cluster_head_response(head, CLUSTER_PROBE, CLUSTER_ANSWER_OK, sizeof payload);
+	lane_output_write(&agent->output, head, head_size, payload, sizeof payload);
 	return true;
 }
 
@@ -253,6 +266,7 @@ take_request(struct clusteragent *agent, const struct cluster_request *parsed) {
 	struct request request;
 	if (answer_probe(agent, parsed))
 		return;
+	lane_confirm_small(&agent->confirm);
 	request.session = parsed->session;
 	request.push = parsed->push;
 	request.data = NULL;
@@ -278,7 +292,7 @@ on_frame(void *ud, const char *frame, size_t size) {
 		break;
 	case CLUSTER_PART:
 	case CLUSTER_LAST:
-		agent->unconfirmed += (uint32_t)parsed.size;
+		lane_confirm_part(&agent->confirm, parsed.size);
 		add_part(agent, &parsed);
 		break;
 	case CLUSTER_TRACE:

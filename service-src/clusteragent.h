@@ -9,6 +9,7 @@
 #include "cluster_deadline.h"
 #include "cluster_frame.h"
 #include "cluster_session.h"
+#include "lane_confirm.h"
 #include "lane_output.h"
 #include "packet_split.h"
 #include "payload_join.h"
@@ -63,8 +64,8 @@ struct clusteragent {
 	int identity_session; /* clusterd ends its earlier connections; requests wait. 0: no */
 	bool ours;            /* the other node knows what we add to the protocol */
 	bool paused;          /* it does not read its answers: no more requests are read */
-	uint32_t unconfirmed; /* bytes of parts of requests that it is to be told of */
-	size_t limit;         /* bytes of answers that may wait, 0: any number */
+	struct lane_confirm confirm; /* parts of requests that it is to be told of */
+	size_t limit;                /* bytes of answers that may wait, 0: any number */
 };
 
 /* ---- clusteragent.c ---- */

@@ -75,9 +75,11 @@ on_frame(void *ud, const char *frame, size_t size) {
 		return;
 	}
 	if (response.kind == CLUSTER_ANSWER_PART || response.kind == CLUSTER_ANSWER_LAST)
-		link->unconfirmed += (uint32_t)response.size;
+		lane_confirm_part(&link->confirm, response.size);
 	if (response.session > INT32_MAX && sender_take_control(sender, link, &response))
 		return;
+	if (response.kind == CLUSTER_ANSWER_OK || response.kind == CLUSTER_ANSWER_ERROR)
+		lane_confirm_small(&link->confirm);
 	struct cluster_session *call = cluster_sessions_find(&sender->calls, response.session);
 	if (call == NULL || call->link != link->id)
 		return;

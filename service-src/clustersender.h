@@ -11,6 +11,7 @@
 #include "cluster_deadline.h"
 #include "cluster_frame.h"
 #include "cluster_session.h"
+#include "lane_confirm.h"
 #include "lane_output.h"
 #include "packet_split.h"
 #include "skynet.h"
@@ -48,13 +49,13 @@ struct link {
 	struct link *next; /* of those that drain */
 	struct clustersender *sender;
 	int id;
-	uint32_t waiting;     /* calls whose answer is to come over it */
-	uint32_t unconfirmed; /* bytes of parts of answers that the peer is to be told of */
-	bool broken;          /* has sent what is no response */
-	bool probed;          /* a probe is out */
-	bool ours;            /* the probe was answered */
-	uint64_t heard_ns;    /* when something has come */
-	uint64_t probe_ns;    /* when the probe went out; 0: answered */
+	uint32_t waiting;            /* calls whose answer is to come over it */
+	struct lane_confirm confirm; /* parts of answers that the peer is to be told of */
+	bool broken;                 /* has sent what is no response */
+	bool probed;                 /* a probe is out */
+	bool ours;                   /* the probe was answered */
+	uint64_t heard_ns;           /* when something has come */
+	uint64_t probe_ns;           /* when the probe went out; 0: answered */
 	struct packet_split split;
 	struct lane_output output;
 };

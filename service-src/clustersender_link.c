@@ -29,11 +29,8 @@
 #define KEEPALIVE_INTERVAL_S 5
 #define UNACKNOWLEDGED_MS    30000
 
-/* Bytes of parts under way: what the link carries in a round trip, within these bounds. */
-#define WINDOW_MIN   ((int64_t)524288)
-#define WINDOW_MAX   ((int64_t)16777216)
-#define LINK_NS_BYTE 4 /* nanoseconds for a byte: as fast as most networks */
-#define CONFIRM_SIZE (WINDOW_MIN / 4 * 3)
+/* Bytes of parts under way: what the line carries in a round trip, between LANE_WINDOW_WIDE and: */
+#define WINDOW_MAX ((int64_t)16777216)
 
 /* ---- connections ---- */
 
@@ -318,10 +315,10 @@ sender_connected(struct clustersender *sender, int id) {
 
 static int64_t
 window_of(const struct clustersender *sender) {
-	uint64_t window = sender->rtt_ns / LINK_NS_BYTE;
-	if (window > (uint64_t)WINDOW_MAX)
+	uint64_t line = sender->rtt_ns / LANE_LINE_NS_BYTE;
+	if (line > (uint64_t)WINDOW_MAX)
 		return WINDOW_MAX;
-	return window > (uint64_t)WINDOW_MIN ? (int64_t)window : WINDOW_MIN;
+	return line > (uint64_t)LANE_WINDOW_WIDE ? (int64_t)line : LANE_WINDOW_WIDE;
 }
 
 void
@@ -336,6 +333,19 @@ sender_probe(struct clustersender *sender, struct link *link) {
 	link->probe_ns = skynet_clock_ns(sender->context);
 }
 
+/* The system knows best: an answer to a probe also waits for services. */
+static void
+measure_line(struct clustersender *sender, const struct link *link) {
+	uint64_t rtt_ns = skynet_socket_round_trip(sender->context, link->id);
+	if (rtt_ns != 0) {
+		sender->rtt_ns = rtt_ns;
+		return;
+	}
+	rtt_ns = skynet_clock_ns(sender->context) - link->probe_ns;
+	if (link->probe_ns != 0 && (sender->rtt_ns == 0 || rtt_ns < sender->rtt_ns))
+		sender->rtt_ns = rtt_ns;
+}
+
 static void
 probe_answered(
 	struct clustersender *sender, struct link *link, const struct cluster_response *response) {
@@ -344,15 +354,15 @@ probe_answered(
 	bool ours = response->kind == CLUSTER_ANSWER_OK &&
 		    cluster_probe_unpack(response->data, response->size, &version, &none) &&
 		    version > 0;
-	uint64_t rtt_ns = skynet_clock_ns(sender->context) - link->probe_ns;
-	if (link->probe_ns != 0 && (sender->rtt_ns == 0 || rtt_ns < sender->rtt_ns))
-		sender->rtt_ns = rtt_ns;
+	measure_line(sender, link);
 	link->probe_ns = 0;
 	link->ours = ours;
 	if (link == sender->link)
 		sender->peer = ours ? PEER_OURS : PEER_OTHER;
-	if (ours)
+	if (ours) {
 		lane_output_set_window(&link->output, window_of(sender));
+		lane_output_set_narrow(&link->output, sender->rtt_ns);
+	}
 }
 
 bool
@@ -373,12 +383,11 @@ sender_take_control(
 void
 sender_confirm(struct link *link, bool now) {
 	char head[CLUSTER_HEAD_MAX];
-	if (!link->ours || link->unconfirmed == 0 ||
-		(!now && link->unconfirmed < (uint32_t)CONFIRM_SIZE))
+	uint32_t parts = link->ours ? lane_confirm_take(&link->confirm, now) : 0;
+	if (parts == 0)
 		return;
-	size_t size = cluster_head_extra(head, CLUSTER_EXTRA_CONFIRM, link->unconfirmed);
+	size_t size = cluster_head_extra(head, CLUSTER_EXTRA_CONFIRM, parts);
 	lane_output_write(&link->output, head, size, NULL, 0);
-	link->unconfirmed = 0;
 }
 
 /* Looks after a connection to a node that may know the probe. Ends it when it has been silent. */

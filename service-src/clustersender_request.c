@@ -163,11 +163,13 @@ write_request(struct clustersender *sender, const struct request *request, const
 	size_t head_size = put_heads(sender, request, tag, head);
 	bool parts = request->size > CLUSTER_REQUEST_MAX;
 	bool taken = parts || (output->lane != NULL && lane_output_waits(output, key));
-	if (taken)
+	if (taken) {
 		lane_output_queue(output, key, parts ? LANE_PARTS : LANE_WHOLE, request->number,
 			head, head_size, block, request->payload, request->size);
-	else
+	} else {
 		lane_output_write(output, head, head_size, request->payload, request->size);
+		lane_output_small(output);
+	}
 	if (head != small)
 		skynet_free(head);
 	return taken;

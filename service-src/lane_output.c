@@ -23,6 +23,7 @@ lane_output_init(struct lane_output *output, const struct lane_framing *framing,
 		.id = id,
 		.credit = INT64_MAX,
 		.window = INT64_MAX,
+		.narrow = INT64_MAX,
 	};
 }
 
@@ -202,6 +203,10 @@ add_part(struct lane_output *output, struct lane_item *item, char *head) {
 	output->lane_size -= part;
 	if (cut && output->window != INT64_MAX)
 		output->credit -= (int64_t)part;
+	if (cut)
+		output->narrow_left = lane_narrow_less(output->narrow_left, part);
+	else
+		lane_output_small(output);
 	return last;
 }
 
@@ -227,7 +232,10 @@ static bool
 may_send_part(const struct lane_output *output) {
 	if (output->lane == NULL)
 		return false;
-	return output->credit > 0 || (output->limit != 0 && output->lane_size > output->limit);
+	int64_t unused = output->narrow_left > 0 && output->narrow < output->window
+				 ? output->window - output->narrow
+				 : 0;
+	return output->credit > unused || (output->limit != 0 && output->lane_size > output->limit);
 }
 
 /* Collects what is to be written next. Returns false when there is nothing. */
@@ -385,6 +393,14 @@ lane_output_set_window(struct lane_output *output, int64_t window) {
 	else
 		output->credit += window - output->window;
 	output->window = window;
+}
+
+void
+lane_output_set_narrow(struct lane_output *output, uint64_t round_trip_ns) {
+	uint64_t line = round_trip_ns / LANE_LINE_NS_BYTE;
+	output->narrow = LANE_WINDOW_NARROW;
+	if (line > (uint64_t)LANE_WINDOW_NARROW)
+		output->narrow = line < INT64_MAX ? (int64_t)line : INT64_MAX;
 }
 
 void

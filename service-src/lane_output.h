@@ -5,7 +5,8 @@
  * lane leave one after the other. Parts are written straight from the message that they belong to;
  * what the system does not take stays here, never in the queue of the socket. With a peer that
  * confirms parts, `credit` bounds those that are under way, so that what is sent next does not wait
- * behind them in buffers of the system. One thread at a time.
+ * behind them in buffers of the system. Alone they may fill the line well; beside small messages,
+ * and until much has passed without one, they keep to what the line needs. One thread at a time.
  */
 #ifndef SKYNET_LANE_OUTPUT_H
 #define SKYNET_LANE_OUTPUT_H
@@ -20,6 +21,14 @@
 #define LANE_BATCH_PARTS  10 /* that leave in one system call */
 #define LANE_BATCH_PIECES (4 * LANE_BATCH_PARTS + 1)
 #define LANE_PART_HEAD    8 /* bytes */
+
+/* Bytes of parts under way, where they are confirmed. */
+#define LANE_WINDOW_WIDE   ((int64_t)524288) /* while there are no small messages */
+#define LANE_WINDOW_NARROW ((int64_t)65536)  /* at least, otherwise */
+#define LANE_NARROW_STEP \
+	((uint64_t)4194304) /* bytes of parts to be narrow for, each small message */
+#define LANE_NARROW_MAX   ((uint64_t)67108864) /* at most */
+#define LANE_LINE_NS_BYTE 4 /* nanoseconds for a byte: as fast as most networks */
 
 enum lane_form {
 	LANE_WHOLE, /* head and tail have all that must be said */
@@ -67,15 +76,17 @@ struct lane_output {
 	int id;     /* of the socket */
 	char *data; /* skynet_malloc; frames that were gathered */
 	size_t size, capacity;
-	size_t lane_size;  /* bytes of the payloads that wait */
-	struct lane *lane; /* a ring; whose turn was last. NULL: none */
-	int64_t credit;    /* bytes of parts that may leave; INT64_MAX: any number */
-	int64_t window;    /* credit when nothing is under way */
-	size_t limit;      /* more waits than that: credit does not count. 0: none */
-	uint32_t begun;    /* payloads of which some parts are out */
-	uint32_t settled;  /* messages since it was written last */
-	bool stalled;      /* the system takes no more, until lane_output_resume */
-	bool failed;       /* the connection must be given up */
+	size_t lane_size;     /* bytes of the payloads that wait */
+	struct lane *lane;    /* a ring; whose turn was last. NULL: none */
+	int64_t credit;       /* bytes of parts that may leave; INT64_MAX: any number */
+	int64_t window;       /* credit when nothing is under way */
+	int64_t narrow;       /* the same, where small messages travel too */
+	uint64_t narrow_left; /* bytes of parts until it is wide again */
+	size_t limit;         /* more waits than that: credit does not count. 0: none */
+	uint32_t begun;       /* payloads of which some parts are out */
+	uint32_t settled;     /* messages since it was written last */
+	bool stalled;         /* the system takes no more, until lane_output_resume */
+	bool failed;          /* the connection must be given up */
 	struct lane_batch batch;
 };
 
@@ -115,6 +126,30 @@ void lane_output_cancel(struct lane_output *output, uint32_t session);
 
 /// The peer confirms parts: their number is bounded by `window` from now on.
 void lane_output_set_window(struct lane_output *output, int64_t window);
+
+/// What is left after one more small message, for both ends alike.
+static inline uint64_t
+lane_narrow_more(uint64_t left) {
+	return left < LANE_NARROW_MAX - LANE_NARROW_STEP ? left + LANE_NARROW_STEP
+							 : LANE_NARROW_MAX;
+}
+
+/// What is left after a part of `size` bytes.
+static inline uint64_t
+lane_narrow_less(uint64_t left, size_t size) {
+	return left > size ? left - size : 0;
+}
+
+/// Less may be under way where small messages travel too: what the line carries in a round trip, as
+/// long as `round_trip_ns`; 0: not known. Such a peer uses lane_confirm.
+void lane_output_set_narrow(struct lane_output *output, uint64_t round_trip_ns);
+
+/// A small message has been written with lane_output_write. Those in lanes are noticed anyway, when
+/// they leave: the peer must know of it, or it would not confirm often enough.
+static inline void
+lane_output_small(struct lane_output *output) {
+	output->narrow_left = lane_narrow_more(output->narrow_left);
+}
 
 /// The peer has confirmed `size` bytes of parts.
 void lane_output_confirm(struct lane_output *output, uint32_t size);

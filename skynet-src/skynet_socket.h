@@ -118,6 +118,10 @@ SKYNET_API int64_t skynet_socket_write(
 SKYNET_API int skynet_socket_keepalive(
 	struct skynet_context *context, int id, int idle_s, int interval_s, int user_timeout_ms);
 
+/// The shortest round trip that the system has measured lately on a TCP connection, in nanoseconds.
+/// 0: not known, as with other sockets and systems but Linux.
+SKYNET_API uint64_t skynet_socket_round_trip(struct skynet_context *context, int id);
+
 /// Tells with FILE when the file at `path` is written, replaced, made or removed. Returns an id,
 /// ended by skynet_socket_close, or -1 when its folder cannot be watched.
 SKYNET_API int skynet_socket_watch(struct skynet_context *context, const char *path);

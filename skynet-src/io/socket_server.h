@@ -156,6 +156,9 @@ int socket_server_nodelay(struct socket_server *server, int id);
 int socket_server_keepalive(
 	struct socket_server *server, int id, int idle_s, int interval_s, int user_timeout_ms);
 
+/// The shortest round trip that the system has measured on a TCP connection, 0 when it has none.
+uint64_t socket_server_round_trip(struct socket_server *server, int id);
+
 /// Limit of the send queue; the first send on an empty queue is always accepted. Returns 0 or -1.
 int socket_server_limit(
 	struct socket_server *server, int id, int64_t limit, enum socket_limit_policy policy);

@@ -284,6 +284,11 @@ skynet_socket_keepalive(
 	return socket_server_keepalive(server_of(context), id, idle_s, interval_s, user_timeout_ms);
 }
 
+uint64_t
+skynet_socket_round_trip(struct skynet_context *context, int id) {
+	return socket_server_round_trip(server_of(context), id);
+}
+
 int
 skynet_socket_watch(struct skynet_context *context, const char *path) {
 	struct skynet_error error = {0};

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "cluster_frame.h"
+#include "lane_confirm.h"
 #include "lane_output.h"
 #include "packet_split.h"
 #include "skynet_socket.h"
@@ -30,6 +31,7 @@ struct wire {
 	bool ended[PAYLOADS];
 	char order[512];   /* B: begin, p: part, L: last part, s: small; with the session */
 	size_t parts_size; /* of all parts */
+	struct lane_confirm confirm;
 };
 
 int64_t __wrap_skynet_socket_write(
@@ -73,6 +75,7 @@ on_frame(void *ud, const char *frame, size_t size) {
 	switch (request.kind) {
 	case CLUSTER_REQUEST:
 		note(wire, 's', session);
+		lane_confirm_small(&wire->confirm);
 		return;
 	case CLUSTER_BEGIN:
 		note(wire, 'B', session);
@@ -87,6 +90,7 @@ on_frame(void *ud, const char *frame, size_t size) {
 		assert_int_equal(request.data[i], payload_byte(session, wire->got[session] + i));
 	wire->got[session] += request.size;
 	wire->parts_size += request.size;
+	lane_confirm_part(&wire->confirm, request.size);
 	wire->ended[session] = request.kind == CLUSTER_LAST;
 }
 
@@ -193,6 +197,7 @@ put_small(struct fixture *f, uint32_t sender, uint32_t session) {
 			&f->output, key, LANE_WHOLE, session, head, head_size, block, block, 3);
 	} else {
 		lane_output_write(&f->output, head, head_size, "abc", 3);
+		lane_output_small(&f->output);
 	}
 }
 
@@ -345,6 +350,109 @@ a_peer_that_confirms_too_much_gains_nothing(void **state) {
 }
 
 static void
+beside_small_messages_less_is_under_way(void **state) {
+	struct fixture *f = *state;
+	const size_t wide = (size_t)LANE_WINDOW_WIDE, narrow = (size_t)LANE_WINDOW_NARROW;
+	lane_output_set_window(&f->output, LANE_WINDOW_WIDE);
+	lane_output_set_narrow(&f->output, 0);
+	put_large(f, 1, 1, LARGE);
+	lane_output_settle(&f->output);
+	assert_true(f->wire.parts_size >= wide);
+	put_small(f, 2, 2);
+	lane_output_confirm(&f->output, (uint32_t)(wide - narrow)); /* not enough any more */
+	size_t before = f->wire.parts_size;
+	lane_output_settle(&f->output);
+	assert_non_null(strstr(f->wire.order, "s2"));
+	assert_int_equal(f->wire.parts_size, before);
+	lane_output_confirm(&f->output, (uint32_t)narrow);
+	lane_output_settle(&f->output);
+	assert_true(f->wire.parts_size >= before + narrow / 2);
+	assert_true(f->wire.parts_size < before + narrow + CLUSTER_PART_SIZE);
+}
+
+static void
+a_long_line_stays_filled_beside_small_messages(void **state) {
+	struct fixture *f = *state;
+	const size_t line = 300000;
+	lane_output_set_window(&f->output, LANE_WINDOW_WIDE);
+	lane_output_set_narrow(&f->output, line * LANE_LINE_NS_BYTE);
+	put_small(f, 2, 2);
+	put_large(f, 1, 1, LARGE);
+	lane_output_settle(&f->output);
+	assert_true(f->wire.parts_size >= line);
+	assert_true(f->wire.parts_size < line + CLUSTER_PART_SIZE);
+}
+
+/* Sends what may be sent, and confirms as the other end does after each read. */
+static void
+exchange(struct fixture *f) {
+	uint32_t confirmed;
+	do {
+		lane_output_settle(&f->output);
+		confirmed = lane_confirm_take(&f->wire.confirm, false);
+		lane_output_confirm(&f->output, confirmed);
+	} while (confirmed > 0);
+	assert_int_equal(lane_output_waiting(&f->output), 0);
+}
+
+static void
+neither_end_waits_for_the_other_whatever_is_mixed(void **state) {
+	struct fixture *f = *state;
+	lane_output_set_window(&f->output, LANE_WINDOW_WIDE);
+	lane_output_set_narrow(&f->output, 0);
+	uint32_t random = 1;
+	for (int round = 0; round < 300; round++) {
+		memset(f->wire.got, 0, sizeof f->wire.got);
+		memset(f->wire.ended, 0, sizeof f->wire.ended);
+		for (uint32_t session = 1; session < PAYLOADS; session++) {
+			random = random * 1103515245 + 12345;
+			if ((random >> 16 & 7) < 2)
+				put_small(f, 1 + session % 2, session);
+			else if ((random >> 16 & 7) < (round < 150 ? 4 : 3))
+				put_large(f, 1 + session % 2, session,
+					40000 + (random >> 8) % 200000);
+			if ((random >> 24 & 3) == 0)
+				exchange(f);
+		}
+		exchange(f);
+	}
+}
+
+static void
+a_small_message_behind_a_large_one_counts_when_it_leaves(void **state) {
+	struct fixture *f = *state;
+	lane_output_set_window(&f->output, LANE_WINDOW_WIDE);
+	lane_output_set_narrow(&f->output, 0);
+	put_large(f, 1, 1, LARGE);
+	put_small(f, 1, 2);
+	exchange(f); /* the other end still confirms seldom */
+	assert_non_null(strstr(f->wire.order, "L1s2"));
+}
+
+static void
+it_is_wide_again_after_a_while(void **state) {
+	struct fixture *f = *state;
+	const size_t wide = (size_t)LANE_WINDOW_WIDE;
+	lane_output_set_window(&f->output, LANE_WINDOW_WIDE);
+	lane_output_set_narrow(&f->output, 0);
+	put_small(f, 2, 2);
+	for (size_t sent = 0; sent < LANE_NARROW_STEP; sent += LARGE) {
+		f->wire.got[1] = 0;
+		f->wire.ended[1] = false;
+		put_large(f, 1, 1, LARGE);
+		exchange(f);
+	}
+	lane_output_confirm(&f->output, lane_confirm_take(&f->wire.confirm, true));
+	f->wire.got[1] = 0;
+	f->wire.ended[1] = false;
+	put_large(f, 1, 1, LARGE);
+	size_t before = f->wire.parts_size;
+	lane_output_settle(&f->output);
+	assert_true(f->wire.parts_size - before >= wide);
+	assert_int_equal(lane_confirm_take(&f->wire.confirm, false), f->wire.parts_size - before);
+}
+
+static void
 without_confirmation_no_more_waits_than_the_limit(void **state) {
 	struct fixture *f = *state;
 	f->output.limit = 200000;
@@ -420,6 +528,11 @@ main(void) {
 		CASE(nothing_is_lost_whatever_the_system_takes),
 		CASE(a_window_bounds_the_parts_under_way),
 		CASE(a_peer_that_confirms_too_much_gains_nothing),
+		CASE(beside_small_messages_less_is_under_way),
+		CASE(a_long_line_stays_filled_beside_small_messages),
+		CASE(neither_end_waits_for_the_other_whatever_is_mixed),
+		CASE(a_small_message_behind_a_large_one_counts_when_it_leaves),
+		CASE(it_is_wide_again_after_a_while),
 		CASE(without_confirmation_no_more_waits_than_the_limit),
 		CASE(what_has_not_begun_can_be_taken_back),
 		CASE(frames_are_gathered_while_messages_wait),

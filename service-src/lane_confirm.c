@@ -1,0 +1,28 @@
+#include "lane_confirm.h"
+
+#include "lane_output.h"
+
+/* The sender must never wait for what is kept here: both are less than what it may have under way.
+ */
+#define ENOUGH_WIDE   ((uint32_t)(LANE_WINDOW_WIDE / 4 * 3))
+#define ENOUGH_NARROW ((uint32_t)(LANE_WINDOW_NARROW / 2))
+
+void
+lane_confirm_small(struct lane_confirm *confirm) {
+	confirm->narrow_left = lane_narrow_more(confirm->narrow_left);
+}
+
+void
+lane_confirm_part(struct lane_confirm *confirm, size_t size) {
+	confirm->narrow_left = lane_narrow_less(confirm->narrow_left, size);
+	confirm->size += (uint32_t)size;
+}
+
+uint32_t
+lane_confirm_take(struct lane_confirm *confirm, bool now) {
+	uint32_t size = confirm->size;
+	if (!now && size < (confirm->narrow_left > 0 ? ENOUGH_NARROW : ENOUGH_WIDE))
+		return 0;
+	confirm->size = 0;
+	return size;
+}
