@@ -178,6 +178,21 @@ llisten_guarded(lua_State *L) {
 	return 1;
 }
 
+/* demands(first bytes of a connection) -> text when the other side authenticates and this one does
+ * not, else nil */
+static int
+ldemands(lua_State *L) {
+	struct skynet_socket_greeting greeting = {.count = 0};
+	char reason[160];
+	size_t size;
+	const char *bytes = luaL_checklstring(L, 1, &size);
+	if (skynet_socket_demands(context_of(L), &greeting, bytes, size, reason, sizeof(reason)))
+		lua_pushstring(L, reason);
+	else
+		lua_pushnil(L);
+	return 1;
+}
+
 /* guards() -> table: how nodes authenticate here, and how often they did */
 static int
 lguards(lua_State *L) {
@@ -476,6 +491,7 @@ luaopen_skynet_socketdriver(lua_State *L) {
 		{"listen", llisten},
 		{"connect_guarded", lconnect_guarded},
 		{"listen_guarded", llisten_guarded},
+		{"demands", ldemands},
 		{"guards", lguards},
 		{"bind", lbind},
 		{"start", lstart},

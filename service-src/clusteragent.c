@@ -1,11 +1,12 @@
 /* One connection from another node of the cluster: its requests go to the services here, and their
  * answers back.
  *
- * Argument: id of the socket. It reads what clusterd has accepted, and lives as long as the
- * connection. What is asked of clusterd is text: "name NAME" is answered by a handle in hexadecimal
- * or an error; "query " with a packed name behind it by the packed handle. PTYPE_SYSTEM from
- * clusterd: "forget" drops the known names, "replaced" ends the connection. Requests are served in
- * order: what follows a name that must be asked for waits with it.
+ * Argument: id of the socket, and for the log who has connected. It reads what clusterd has
+ * accepted, and lives as long as the connection. What is asked of clusterd is text: "name NAME" is
+ * answered by a handle in hexadecimal or an error; "query " with a packed name behind it by the
+ * packed handle. PTYPE_SYSTEM from clusterd: "forget" drops the known names, "replaced" ends the
+ * connection. Requests are served in order: what follows a name that must be asked for waits with
+ * it.
  */
 #include "clusteragent.h"
 
@@ -24,6 +25,7 @@
 #define INVALID_PARTS "remote: Invalid large req"
 #define LIMIT_DEFAULT 67108864
 #define NS_PER_MS     UINT64_C(1000000)
+#define REASON_MAX    160
 
 /* When a peer that says nothing is given up. */
 #define KEEPALIVE_S          10
@@ -360,10 +362,27 @@ leave(struct clusteragent *agent) {
 	skynet_context_kill(agent->context, 0);
 }
 
+/* The other node waits for us to authenticate. Ends the connection. */
+static bool
+is_guarded(struct clusteragent *agent, const char *bytes, size_t size) {
+	char reason[REASON_MAX];
+	if (!skynet_socket_demands(
+		    agent->context, &agent->greeting, bytes, size, reason, sizeof reason))
+		return false;
+	skynet_error(
+		agent->context, "cluster: refused a connection of %s: %s", agent->from, reason);
+	leave(agent);
+	return true;
+}
+
 static void
 on_socket(struct clusteragent *agent, const struct skynet_socket_message *message) {
 	switch (message->type) {
 	case SKYNET_SOCKET_TYPE_DATA:
+		if (is_guarded(agent, message->buffer, (size_t)message->ud)) {
+			skynet_free(message->buffer);
+			break;
+		}
 		packet_split_push(
 			&agent->split, message->buffer, (size_t)message->ud, on_frame, agent);
 		skynet_free(message->buffer);
@@ -471,11 +490,13 @@ clusteragent_init(struct clusteragent *agent, struct skynet_context *context, co
 	long id = param != NULL ? strtol(param, &end, 10) : -1;
 	agent->context = context;
 	agent->daemon = skynet_name_find(context, DAEMON);
-	if (end == NULL || *end != '\0' || id < 0 || id > INT_MAX || agent->daemon == 0) {
+	if (end == NULL || (*end != '\0' && *end != ' ') || id < 0 || id > INT_MAX ||
+		agent->daemon == 0) {
 		skynet_error(context, "error: clusteragent wants the id of a socket");
 		return 1;
 	}
 	agent->socket = (int)id;
+	snprintf(agent->from, sizeof agent->from, "%s", *end == ' ' ? end + 1 : "somebody");
 	lane_output_init(&agent->output, &FRAMING, context, agent->socket);
 	agent->limit = agent->output.limit = limit_setting(context);
 	cluster_deadlines_init(&agent->deadlines, context);

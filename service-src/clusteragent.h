@@ -14,6 +14,7 @@
 #include "packet_split.h"
 #include "payload_join.h"
 #include "skynet.h"
+#include "skynet_socket.h"
 
 #define CLUSTER_KNOWN_MAX 1024 /* names; a power of 2 */
 
@@ -48,7 +49,9 @@ struct known_name {
 struct clusteragent {
 	struct skynet_context *context;
 	int socket;
+	char from[64]; /* who has connected, for the log */
 	uint32_t daemon;
+	struct skynet_socket_greeting greeting;
 	struct packet_split split;
 	struct lane_output output;
 	struct cluster_sessions calls; /* session here to session there */

@@ -23,6 +23,7 @@
 #define MESSAGES_MAX   10000
 #define BEAT_DEFAULT_S 5
 #define MS_PER_CS      10
+#define REASON_MAX     160
 
 struct clustersender *clustersender_create(void);
 int clustersender_init(
@@ -90,10 +91,17 @@ on_frame(void *ud, const char *frame, size_t size) {
 static void
 on_data(struct clustersender *sender, int id, const char *bytes, size_t size) {
 	static const char malformed[] = "its response is malformed";
+	char reason[REASON_MAX];
 	struct link *link = sender_find_link(sender, id);
 	if (link == NULL)
 		return;
 	link->heard_ns = skynet_clock_ns(sender->context);
+	if (skynet_socket_demands(
+		    sender->context, &link->greeting, bytes, size, reason, sizeof reason)) {
+		skynet_socket_close(sender->context, id);
+		sender_lose_link(sender, link, reason, strlen(reason));
+		return;
+	}
 	packet_split_push(&link->split, bytes, size, on_frame, link);
 	if (link->broken) {
 		skynet_socket_close(sender->context, id);

@@ -15,6 +15,7 @@
 #include "lane_output.h"
 #include "packet_split.h"
 #include "skynet.h"
+#include "skynet_socket.h"
 
 #define NODE_MAX    128
 #define ADDRESS_MAX 512
@@ -56,6 +57,7 @@ struct link {
 	bool ours;                   /* the probe was answered */
 	uint64_t heard_ns;           /* when something has come */
 	uint64_t probe_ns;           /* when the probe went out; 0: answered */
+	struct skynet_socket_greeting greeting;
 	struct packet_split split;
 	struct lane_output output;
 };

@@ -406,15 +406,24 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 		answer_error(link, frame, result == -3 ? "overloaded" : DEAD_SERVICE);
 }
 
+/* It is not the node that was dialed. */
+static void
+refuse_peer(struct harbor_link *link, int id, const char *bytes, size_t size) {
+	struct skynet_socket_greeting greeting = {.count = 0};
+	char reason[REASON_MAX];
+	if (!skynet_socket_demands(
+		    link->harbor->context, &greeting, bytes, size, reason, sizeof reason))
+		snprintf(reason, sizeof reason, "the peer says that it is harbor %d", id);
+	harbor_link_close(link, reason);
+}
+
 void
 harbor_link_receive(struct harbor_link *link, const char *bytes, size_t size) {
 	link->heard_ns = skynet_clock_ns(link->harbor->context);
 	if (link->state == LINK_HANDSHAKE && size > 0) {
 		int id = (unsigned char)bytes[0];
 		if (id != link->id) {
-			char reason[REASON_MAX];
-			snprintf(reason, sizeof reason, "the peer says that it is harbor %d", id);
-			harbor_link_close(link, reason);
+			refuse_peer(link, id, bytes, size);
 			return;
 		}
 		go_up(link);

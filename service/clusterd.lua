@@ -247,7 +247,7 @@ local function accept(listener, id, from)
 		socket.close_fd(id)
 		return
 	end
-	local agent = skynet.launch("clusteragent", id)
+	local agent = skynet.launch("clusteragent", id, from)
 	if agent then
 		listener.count = listener.count + 1
 		connections[id] = { agent = agent, listener = listener }

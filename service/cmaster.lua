@@ -96,7 +96,11 @@ end
 local function handshake(fd)
 	socket.timeout(fd, HELLO_CS)
 	local letter, id, address, extension = control.read(fd)
-	if letter ~= "H" or not control.is_id(id) or type(address) ~= "string" or address == "" then
+	local demands = not letter and id == control.EMPTY and control.demands(fd)
+	if demands then
+		refuse(fd, nil, demands)
+		return nil
+	elseif letter ~= "H" or not control.is_id(id) or type(address) ~= "string" or address == "" then
 		refuse(fd, nil, "its first message is not H with an id and an address")
 		return nil
 	end

@@ -152,6 +152,19 @@ struct skynet_socket_guards {
 SKYNET_API void skynet_socket_guards(
 	struct skynet_context *context, struct skynet_socket_guards *guards);
 
+/* The first bytes of a connection that needs no authentication here. Zero it before use. */
+struct skynet_socket_greeting {
+	unsigned char bytes[9];
+	unsigned char count;
+};
+
+/// Looks at what has come on such a connection, `size` bytes in order (borrowed). Returns true once
+/// the other end turns out to be a node that authenticates, with both ends' settings as text in
+/// `reason`: the connection is good for nothing then.
+SKYNET_API bool skynet_socket_demands(struct skynet_context *context,
+	struct skynet_socket_greeting *greeting, const void *bytes, size_t size, char *reason,
+	size_t reason_size);
+
 /// Registers how SOCKET_BUFFER_OBJECT is read and ended, once per process. Borrows until its end.
 SKYNET_API void skynet_socket_userobject(
 	struct skynet_context *context, const struct socket_object_interface *object_interface);

@@ -121,6 +121,12 @@ function socketdriver.connect_guarded(host, port) end
 ---@return string? message
 function socketdriver.listen_guarded(host, port, backlog) end
 
+---What is wrong when the other side of a connection authenticates and this one does not, from its
+---first 9 bytes or more; nil when these say nothing of it.
+---@param bytes string
+---@return string? reason
+function socketdriver.demands(bytes) end
+
 ---@class skynet.socketdriver.guards
 ---@field kind "none"|"secret"|"tls"
 ---@field accepted integer  came in and authenticated

@@ -11,6 +11,8 @@ local socket = require "skynet.socket"
 local socket_driver = require "skynet.socketdriver"
 
 local SIZE_MAX <const> = 255
+local GREETING_SIZE <const> = 9
+local GREETING_CS <const> = 100
 local NAME_MAX <const> = 15
 local HANDLE_MAX <const> = 0xffffffff
 local HARBOR_MAX <const> = 255
@@ -20,6 +22,9 @@ local AUTH_DEFAULT_S <const> = 5
 local BACKOFF_MIN_CS <const> = 10
 local BACKOFF_MAX_CS <const> = 500
 local BACKOFF_STEPS <const> = 10
+
+---What `read` says of a size of 0; see `demands`.
+control.EMPTY = "empty"
 
 ---Heartbeats missed before the other end counts as lost.
 control.BEATS_MISSED = 3
@@ -41,16 +46,29 @@ function control.write(fd, letter, ...)
 	return socket.write(fd, string.char(#text) .. text)
 end
 
+---What is wrong with a new connection whose first byte was 0, as no node of a harbor network sends
+---it: that the other side authenticates and this one does not, or nil.
+---@async
+---@param fd integer
+---@return string? reason
+function control.demands(fd)
+	socket.timeout(fd, GREETING_CS)
+	local more = socket.read(fd, GREETING_SIZE - 1)
+	return more and socket_driver.demands("\0" .. more) or nil
+end
+
 ---Wait for the next message. Nil at the end of the stream and for what is not a message; nil and
----"timeout" when nothing has come in time.
+---"timeout" when nothing has come in time; nil and "empty" for a size of 0.
 ---@async
 ---@param fd integer
 ---@return string? letter
 ---@return any ...
 function control.read(fd)
 	local head, reason = socket.read(fd, 1)
-	if not head or head == "\0" then
+	if not head then
 		return nil, head == nil and reason or nil
+	elseif head == "\0" then
+		return nil, control.EMPTY
 	end
 	local text
 	text, reason = socket.read(fd, head:byte())

@@ -160,11 +160,9 @@ local function accept(fd, from)
 	local id = byte and byte:byte()
 	local peer = control.is_id(id) and id ~= own_id and peer_of(id)
 	if not peer or peer.open or stopping then
-		if id == 0 then
-			skynet.error(("refused a connection from %s: it authenticates, this node does not")
-				:format(from))
-		elseif byte then
-			skynet.error(("refused a connection of harbor %d from %s"):format(id, from))
+		if byte then
+			skynet.error(("refused a connection of harbor %d from %s%s"):format(id, from,
+				id == 0 and ": " .. (control.demands(fd) or "no node has that id") or ""))
 		end
 		socket.close(fd)
 		return

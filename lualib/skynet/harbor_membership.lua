@@ -54,6 +54,7 @@ local function say_hello(new_fd)
 	socket.timeout(new_fd, JOIN_CS)
 	control.write(new_fd, "H", settings.id, settings.address, { incarnation = incarnation })
 	local letter, value, extension = control.read(new_fd)
+	local demands = not letter and value == control.EMPTY and control.demands(new_fd)
 	socket.timeout(new_fd)
 	if letter == "W" and math.type(value) == "integer" then
 		fd = new_fd
@@ -65,6 +66,8 @@ local function say_hello(new_fd)
 	end
 	if not letter and value == "timeout" then
 		error(("the master at '%s' does not answer"):format(settings.master), 0)
+	elseif demands then
+		error(("cannot join the master at '%s': %s"):format(settings.master, demands), 0)
 	end
 	error(("the master refuses harbor id %d: it may be taken"):format(settings.id), 0)
 end

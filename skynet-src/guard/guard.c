@@ -68,9 +68,14 @@ guard_destroy(struct guard *guard) {
 static void
 take_plain_peer(struct guard *guard, struct guard_buffer *plain) {
 	if (!guard->lenient) {
-		if (guard->role == GUARD_LISTENER)
-			guard_fail(guard, "it does not authenticate");
-		else
+		bool tls = guard->policy->kind == GUARD_KIND_TLS;
+		if (guard->role == GUARD_LISTENER) {
+			/* A node of ours that reads it can say what is wrong. */
+			guard_refuse(
+				guard, tls ? GUARD_REFUSED_WANTS_TLS : GUARD_REFUSED_WANTS_SECRET);
+			guard_fail(guard, "it does not authenticate, this node has %s",
+				tls ? "tls_cert" : "auth_secret");
+		} else
 			guard_fail(guard,
 				"the other side does not authenticate: it has neither auth_secret "
 				"nor tls_cert, or is no node");

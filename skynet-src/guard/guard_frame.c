@@ -28,6 +28,21 @@ guard_hello_match(const unsigned char *bytes, size_t size) {
 }
 
 const char *
+guard_hello_setting(const unsigned char *bytes, size_t size) {
+	if (size < GUARD_HELLO_SIZE || guard_hello_match(bytes, size) < GUARD_PREFIX_SIZE)
+		return NULL;
+	unsigned kind = bytes[GUARD_AT_KIND];
+	if (kind == GUARD_KIND_REFUSAL && size < GUARD_REFUSAL_SIZE)
+		return NULL;
+	unsigned refusal = kind == GUARD_KIND_REFUSAL ? bytes[GUARD_HELLO_SIZE] : 0;
+	if (kind == GUARD_KIND_SECRET || refusal == GUARD_REFUSED_WANTS_SECRET)
+		return "auth_secret";
+	if (kind == GUARD_KIND_TLS || refusal == GUARD_REFUSED_WANTS_TLS)
+		return "tls_cert";
+	return "auth_secret or tls_cert";
+}
+
+const char *
 guard_refusal_text(unsigned refusal) {
 	switch (refusal) {
 	case GUARD_REFUSED_SECRET:

@@ -39,6 +39,11 @@ void guard_refusal_write(unsigned char *bytes, enum guard_refusal refusal);
 /// How many of `size` bytes at the start of a connection agree with the prefix of a hello.
 size_t guard_hello_match(const unsigned char *bytes, size_t size);
 
+/// The setting that a peer which begins with these bytes, a hello or a refusal, has: "auth_secret",
+/// "tls_cert", or "auth_secret or tls_cert" when it does not say. NULL when they are neither, or
+/// not all of it. Static text.
+const char *guard_hello_setting(const unsigned char *bytes, size_t size);
+
 /// What a refusal means, for the end that is refused. Static text; also for unknown numbers.
 const char *guard_refusal_text(unsigned refusal);
 

@@ -72,7 +72,8 @@ entry_reset(struct socket_entry *entry) {
 	entry->kind = SOCKET_KIND_STREAM;
 	atomic_store_explicit(&entry->state, SOCKET_STATE_OPENING, memory_order_relaxed);
 	entry->wants_room = false;
-	entry->closing = entry->close_told = entry->ended = entry->hung_up = entry->local = entry->nodelay = false;
+	entry->closing = entry->close_told = entry->ended = entry->hung_up = entry->local =
+		entry->nodelay = false;
 	entry->family = 0;
 	entry->interest = entry->starts_pending = entry->port = 0;
 	entry->idle_s = entry->interval_s = entry->user_timeout_ms = 0;

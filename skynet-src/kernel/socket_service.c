@@ -164,6 +164,25 @@ skynet_socket_guards(struct skynet_context *context, struct skynet_socket_guards
 	guards->allowed = atomic_load_explicit(&counters->allowed, memory_order_relaxed);
 }
 
+bool
+skynet_socket_demands(struct skynet_context *context, struct skynet_socket_greeting *greeting,
+	const void *bytes, size_t size, char *reason, size_t reason_size) {
+	size_t room = sizeof greeting->bytes - greeting->count;
+	size_t part = size < room ? size : room;
+	if (part == 0)
+		return false;
+	memcpy(greeting->bytes + greeting->count, bytes, part);
+	greeting->count = (unsigned char)(greeting->count + part);
+	const char *setting = guard_hello_setting(greeting->bytes, greeting->count);
+	if (setting == NULL)
+		return false;
+	snprintf(reason, reason_size, "the other side has %s, this node %s", setting,
+		service_node(context)->guard == NULL
+			? "has neither auth_secret nor tls_cert"
+			: "does without, as its auth_allow or that of the other side says");
+	return true;
+}
+
 int
 skynet_socket_connect(struct skynet_context *context, const char *host, int port) {
 	int id = socket_server_connect(server_of(context), owner_of(context), host, port);

@@ -44,7 +44,8 @@ kill "$pid"
 ended friend
 refused stranger "$other_secret" "the other side refuses: it has another secret" \
 	"it has another secret"
-refused plain "" "is lost" "it does not authenticate"
+refused plain "" "is lost: the other side has auth_secret, this node has neither auth_secret nor tls_cert" \
+	"it does not authenticate, this node has auth_secret"
 kill "$keeper"
 ended keeper
 
@@ -67,9 +68,11 @@ ended vault
 server open ""
 open=$pid
 client careful "$secret
-auth_timeout = 1"
+auth_timeout = 60"
 check "a_node_with_a_secret_talks_to_none_without" logged careful \
-	"the other side did not authenticate in time: it may have neither"
+	"the other side closed when asked to authenticate: it has neither auth_secret nor tls_cert"
+check "which_says_why_at_once" logged open \
+	": the other side has auth_secret, this node has neither auth_secret nor tls_cert"
 kill "$pid"
 ended careful
 client lenient "$secret
@@ -77,6 +80,12 @@ auth_allow = '127.0.0.1'"
 check "unless_its_address_is_allowed" logged lenient "answered by open"
 kill "$pid"
 ended lenient
+client sealed "$(tls two ours)
+auth_timeout = 60"
+check "the_same_goes_for_tls" logged open \
+	": the other side has tls_cert, this node has neither auth_secret nor tls_cert"
+kill "$pid"
+ended sealed
 kill "$open"
 ended open
 finish

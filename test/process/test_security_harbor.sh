@@ -33,7 +33,8 @@ up 2 "$secret"
 network secret "$secret"
 is "no_service_sees_the_secret" "$(ask 1 'skynet.getenv "auth_secret"')" nil
 refused 3 "it has another secret" "$other_secret" a_node_with_another_secret
-refused 3 "master" "" a_node_without_a_secret
+refused 3 "the other side has auth_secret, this node has neither auth_secret nor tls_cert" "" \
+	a_node_without_a_secret
 check "strangers_are_counted" counts_to 1 failed 2
 is "garbage_ends_their_connections" "$(strangers "$master_port" 5 'GET / HTTP/1.0\r\n\r\n' && echo yes)" yes
 is "silence_ends_their_connections" "$(strangers "$port_1" 5 '' && echo yes)" yes
@@ -68,6 +69,14 @@ tls_name = 'four'" a_node_that_asks_for_a_name
 for id in 2 1; do
 	kill_node $id TERM
 done
+
+# ---- the master does without ----
+up 1
+refused 2 "the other side closed when asked to authenticate: it has neither" "$secret
+auth_timeout = 60" a_node_with_a_secret_of_a_network_without
+check "the_master_says_why" contains "$TEST_TMP/n1.out" \
+	"refused a slave: the other side has auth_secret, this node has neither auth_secret nor tls_cert"
+kill_node 1 TERM
 
 # ---- a list of addresses that may do without ----
 up 1 "$secret

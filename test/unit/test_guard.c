@@ -511,6 +511,31 @@ bad_secrets_are_config_errors_that_do_not_show_them(void **state) {
 }
 
 static void
+a_hello_and_a_refusal_name_the_setting(void **state) {
+	(void)state;
+	unsigned char bytes[GUARD_REFUSAL_SIZE] = {0};
+	assert_null(guard_hello_setting(bytes, sizeof(bytes)));
+	guard_hello_write(bytes, GUARD_KIND_SECRET);
+	assert_string_equal(guard_hello_setting(bytes, GUARD_HELLO_SIZE), "auth_secret");
+	assert_null(guard_hello_setting(bytes, GUARD_HELLO_SIZE - 1));
+	guard_hello_write(bytes, GUARD_KIND_TLS);
+	assert_string_equal(guard_hello_setting(bytes, GUARD_HELLO_SIZE), "tls_cert");
+	guard_refusal_write(bytes, GUARD_REFUSED_WANTS_TLS);
+	assert_null(guard_hello_setting(bytes, GUARD_HELLO_SIZE));
+	assert_string_equal(guard_hello_setting(bytes, GUARD_REFUSAL_SIZE), "tls_cert");
+	guard_refusal_write(bytes, GUARD_REFUSED_LIMIT);
+	assert_string_equal(
+		guard_hello_setting(bytes, GUARD_REFUSAL_SIZE), "auth_secret or tls_cert");
+	struct guard *guard = guard_of(&GOOD, GUARD_LISTENER, false);
+	struct guard_buffer plain = {.data = NULL};
+	assert_int_equal(guard_receive(guard, "GET /", 5, &plain), GUARD_FAILED);
+	assert_string_equal(guard_hello_setting((unsigned char *)guard->wire.data,
+				    guard_buffer_size(&guard->wire)),
+		"auth_secret");
+	guard_destroy(guard);
+}
+
+static void
 write_text(const char *path, const char *text) {
 	FILE *file = fopen(path, "w");
 	assert_non_null(file);
@@ -601,6 +626,7 @@ main(void) {
 		cmocka_unit_test(refusals_and_versions_are_explained),
 		cmocka_unit_test(without_randomness_or_hash_it_fails),
 		cmocka_unit_test(bad_secrets_are_config_errors_that_do_not_show_them),
+		cmocka_unit_test(a_hello_and_a_refusal_name_the_setting),
 		cmocka_unit_test(secrets_that_are_read_again_count_for_what_begins_then),
 		cmocka_unit_test(lines_about_failures_are_few),
 	};
