@@ -227,6 +227,32 @@ copies_have_the_same_strings(void **state) {
 	service_destroy(origin);
 }
 
+/// Not the allocator next to which the counters of memory are looked for.
+static void *
+strange_allocate(void *draft, void *block, size_t old_size, size_t new_size) {
+	return image_draft_allocate(draft, block, old_size, new_size);
+}
+
+static void
+a_state_that_is_not_as_it_is_known_shares_nothing(void **state) {
+	(void)state;
+	struct snlua *origin = service_create(0), *copy = service_create(1);
+	struct image_draft *draft = image_draft_create();
+	lua_State *L = lua_newstate(strange_allocate, draft);
+	luaL_openlibs(L);
+	run(L, contents);
+	struct state_image *image = state_image_create(draft, L, origin, true);
+	lua_close(L);
+	image_draft_destroy(draft);
+	assert_int_equal(state_image_shared(image), 0);
+	assert_true(state_image_check(image, origin));
+	state_image_copy(image, copy);
+	run(copy->L, checks);
+	state_image_drop(image);
+	service_destroy(copy);
+	service_destroy(origin);
+}
+
 static void
 strings_are_found_when_their_table_could_not_grow(void **state) {
 	(void)state;
@@ -355,6 +381,7 @@ main(void) {
 		cmocka_unit_test(copies_that_share_nothing_do_so_too),
 		cmocka_unit_test(shared_code_keeps_all_that_belongs_to_it),
 		cmocka_unit_test(copies_have_the_same_strings),
+		cmocka_unit_test(a_state_that_is_not_as_it_is_known_shares_nothing),
 		cmocka_unit_test(strings_are_found_when_their_table_could_not_grow),
 		cmocka_unit_test(pointers_to_the_service_become_those_of_the_copy),
 		cmocka_unit_test(a_state_with_keys_hashed_by_address_is_refused),
