@@ -27,6 +27,8 @@
 #define NS_PER_MS     UINT64_C(1000000)
 #define REASON_MAX    160
 
+#define PATIENCE_DEFAULT 2
+
 /* When a peer that says nothing is given up. */
 #define KEEPALIVE_S          10
 #define KEEPALIVE_INTERVAL_S 5
@@ -332,6 +334,8 @@ on_answer(struct clusteragent *agent, int type, int session, char *data, size_t 
 		agent_follow(agent);
 		return false;
 	}
+	if (agent_room_answer(agent, session))
+		return false;
 	struct cluster_session *call = cluster_sessions_find(&agent->calls, (uint32_t)session);
 	if (call == NULL) {
 		uint32_t id = cluster_deadlines_fired(&agent->deadlines, session);
@@ -402,12 +406,14 @@ on_socket(struct clusteragent *agent, const struct skynet_socket_message *messag
 	}
 }
 
-/* Reads no more requests while the other node does not read its answers. */
+/* Reads no more requests while the other node does not read its answers, or a service here is to
+ * get no more. */
 static void
 update_pause(struct clusteragent *agent) {
 	size_t waiting = lane_output_waiting(&agent->output);
 	bool pause = agent->limit != 0 && agent->output.stalled &&
 		     waiting > (agent->paused ? agent->limit / 2 : agent->limit);
+	pause = pause || agent_room_waits(agent);
 	if (pause == agent->paused || agent->socket < 0)
 		return;
 	agent->paused = pause;
@@ -476,12 +482,12 @@ dispatch(struct skynet_context *context, void *ud, int type, int session, uint32
 
 /* ---- start and end ---- */
 
-static size_t
-limit_setting(struct skynet_context *context) {
-	const char *text = skynet_setting_get(context, "cluster_buffer_limit");
+static long long
+number_setting(struct skynet_context *context, const char *key, long long fallback) {
+	const char *text = skynet_setting_get(context, key);
 	char *end = NULL;
 	long long value = text != NULL ? strtoll(text, &end, 10) : -1;
-	return value >= 0 && end != text && *end == '\0' ? (size_t)value : LIMIT_DEFAULT;
+	return value >= 0 && end != text && *end == '\0' ? value : fallback;
 }
 
 int
@@ -498,7 +504,9 @@ clusteragent_init(struct clusteragent *agent, struct skynet_context *context, co
 	agent->socket = (int)id;
 	snprintf(agent->from, sizeof agent->from, "%s", *end == ' ' ? end + 1 : "somebody");
 	lane_output_init(&agent->output, &FRAMING, context, agent->socket);
-	agent->limit = agent->output.limit = limit_setting(context);
+	agent->limit = agent->output.limit =
+		(size_t)number_setting(context, "cluster_buffer_limit", LIMIT_DEFAULT);
+	agent->patience_s = (int)number_setting(context, "cluster_patience", PATIENCE_DEFAULT);
 	cluster_deadlines_init(&agent->deadlines, context);
 	skynet_callback(context, agent, dispatch);
 	skynet_socket_start(context, agent->socket);

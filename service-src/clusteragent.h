@@ -16,6 +16,7 @@
 #include "skynet.h"
 #include "skynet_socket.h"
 
+#define CLUSTER_FULL_MAX  16   /* services with a full mailbox that are looked after */
 #define CLUSTER_KNOWN_MAX 1024 /* names; a power of 2 */
 
 /* A complete request. */
@@ -46,6 +47,15 @@ struct known_name {
 	uint32_t handle;
 };
 
+/* A service here whose mailbox is full. */
+struct full_receiver {
+	uint32_t handle;
+	int room_session;  /* answered when it has room */
+	int timer_session; /* answered when patience is over */
+	bool waiting;      /* until then the connection is not read */
+	uint64_t lost;     /* messages that were refused since */
+};
+
 struct clusteragent {
 	struct skynet_context *context;
 	int socket;
@@ -66,7 +76,10 @@ struct clusteragent {
 	uint64_t identity;    /* of the sender at the other end, 0: not told */
 	int identity_session; /* clusterd ends its earlier connections; requests wait. 0: no */
 	bool ours;            /* the other node knows what we add to the protocol */
-	bool paused;          /* it does not read its answers: no more requests are read */
+	bool paused;          /* no more requests are read: it does not read its answers, or wait */
+	int patience_s;       /* for receivers with a full mailbox */
+	int full_count;
+	struct full_receiver full[CLUSTER_FULL_MAX];
 	struct lane_confirm confirm; /* parts of requests that it is to be told of */
 	size_t limit;                /* bytes of answers that may wait, 0: any number */
 };
@@ -75,6 +88,20 @@ struct clusteragent {
 
 /// Answers session `session` of the other node with an error. Borrows `text`.
 void agent_answer_text(struct clusteragent *agent, uint32_t session, const char *text);
+
+/* ---- clusteragent_room.c ---- */
+
+/// Whether messages to a service are let through. Counts them when not.
+bool agent_room_for(struct clusteragent *agent, uint32_t handle);
+
+/// Behind a send to a service of this node: notes when its mailbox is full.
+void agent_room_check(struct clusteragent *agent);
+
+/// Takes a response. Returns false when it is about something else.
+bool agent_room_answer(struct clusteragent *agent, int session);
+
+/// Whether the connection is not to be read, because a service has no room.
+bool agent_room_waits(const struct clusteragent *agent);
 
 /* ---- clusteragent_serve.c ---- */
 

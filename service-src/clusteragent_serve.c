@@ -69,7 +69,12 @@ message_of(struct request *request, int *type) {
 /* Sends to `handle`, or to the global name of the request when it is 0. */
 static void
 send_on(struct clusteragent *agent, struct request *request, uint32_t handle) {
-	int type, session = open_call(agent, request), result;
+	int type, session, result;
+	if (handle != 0 && !agent_room_for(agent, handle)) {
+		agent_answer_text(agent, request->push ? 0 : request->session, "overloaded");
+		return;
+	}
+	session = open_call(agent, request);
 	if (request->tag != NULL && handle != 0)
 		skynet_send(agent->context, 0, handle, PTYPE_RESERVED_TRACE, 0, request->tag,
 			request->tag_size);
@@ -79,6 +84,7 @@ send_on(struct clusteragent *agent, struct request *request, uint32_t handle) {
 	else
 		result = skynet_sendname(
 			agent->context, 0, request->name, type, session, data, request->size);
+	agent_room_check(agent);
 	if (result == -3)
 		refuse_call(agent, session, "overloaded");
 	else if (result < 0)

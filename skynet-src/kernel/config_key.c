@@ -141,6 +141,14 @@ static const struct config_key KEYS[] = {
 		.fallback = "5",
 		.meaning = "seconds between signs of life of cluster nodes; three missing end a "
 			   "link; 0: none"},
+	{.name = "cluster_patience",
+		.type = CONFIG_INTEGER,
+		.min = 1,
+		.max = 3600,
+		.fallback = "2",
+		.meaning =
+			"seconds for which a service with a full mailbox (policy block) holds up "
+			"connections of cluster nodes"},
 	{.name = "cluster_buffer_limit",
 		.type = CONFIG_INTEGER,
 		.min = 0,
