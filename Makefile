@@ -72,7 +72,7 @@ LUALIB_SRC  := $(wildcard lualib-src/*.c)
 SERVICES    := $(foreach s,snlua logger gate harbor clustersender clusteragent clusterproxy,\
 	$(if $(wildcard service-src/$(s).c),$(s)))
 service_gate   := packet_split connection_table
-service_harbor := name_queue lane_output payload_join
+service_harbor := name_queue lane_confirm lane_output payload_join
 service_clustersender := cluster_frame cluster_session cluster_deadline lane_output lane_confirm \
 	payload_join packet_split
 service_clusteragent  := $(service_clustersender)

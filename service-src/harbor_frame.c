@@ -188,13 +188,14 @@ push_part(struct frame_reader *reader, const char *bytes, size_t size, harbor_fr
 	/* It fits: begin_part has compared. */
 	payload_join_add(&join->payload, bytes, size);
 	reader->part_left -= size;
-	reader->part_bytes += size;
+	lane_confirm_part(&reader->confirm, size);
 	if (reader->part_left > 0)
 		return size;
 	reader->join = NULL;
 	if (join->payload.size < join->payload.total)
 		return size;
 	struct harbor_frame frame = join->frame;
+	frame.joined = true;
 	frame.payload = join->payload.data;
 	frame.size = join->payload.size;
 	*join = reader->joins[--reader->join_count];

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lane_confirm.h"
 #include "payload_join.h"
 
 #define FRAME_HEAD_SIZE    4
@@ -30,6 +31,7 @@ struct harbor_frame {
 	uint32_t destination; /* packing: any handle; unpacked: its low 24 bits */
 	int type;
 	int session;
+	bool joined; /* unpacked: it has come in parts */
 	size_t size;
 	void *payload; /* unpacked: skynet_malloc, with a NUL behind */
 };
@@ -51,9 +53,9 @@ struct frame_reader {
 	size_t expected;          /* size of the body, 0 while the head is incomplete */
 	struct frame_join *joins; /* FRAME_JOIN_MAX; those in use first. NULL: none ever */
 	size_t join_count;
-	struct frame_join *join; /* whose part is coming; NULL: no part */
-	size_t part_left;        /* bytes of it */
-	size_t part_bytes;       /* of all parts, until the owner sets it to 0 */
+	struct frame_join *join;     /* whose part is coming; NULL: no part */
+	size_t part_left;            /* bytes of it */
+	struct lane_confirm confirm; /* parts that have come; the owner adds what is small */
 };
 
 /// Takes `frame->payload`. Must not push to or clear the reader.

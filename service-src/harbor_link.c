@@ -17,18 +17,15 @@
 #define REASON_MAX           128
 #define DEAD_SERVICE         "dead_service"
 
-#define GATHER_SIZE  ((size_t)262144) /* then it is written, even if more messages wait */
-#define COPY_MAX     ((size_t)16384)  /* a larger payload is written from where it is */
-#define PART_SIZE    ((size_t)65536)
-#define CONFIRM_SIZE 393216 /* bytes of parts, then the peer is told that they were taken */
+#define GATHER_SIZE ((size_t)262144) /* then it is written, even if more messages wait */
+#define COPY_MAX    ((size_t)16384)  /* a larger payload is written from where it is */
+#define LARGE_SIZE  ((size_t)65536)  /* a larger payload goes in parts, where the peer takes them */
+#define PART_SIZE   ((size_t)32768)
+#define WINDOW_MAX  ((uint64_t)16777216)
+#define PARTS_RULES 1 /* how parts are confirmed, see lane_confirm.h */
 
-/* Bytes of parts under way: what the link carries in a round trip, within these bounds. */
-#define WINDOW_MIN   ((int64_t)524288)
-#define WINDOW_MAX   ((int64_t)16777216)
-#define LINK_NS_BYTE 4 /* nanoseconds for a byte: as fast as most networks */
-
-/* Words in frames of type error to handle 0. PARTS: parts may be sent, and are confirmed each
- * `session` bytes at the latest; TAKEN: so many bytes of them have been read. */
+/* Words in frames of type error to handle 0. PARTS: parts may be sent, and are confirmed by the
+ * rules `session`; TAKEN: so many bytes of them have been read. */
 static const char PING[] = "ping", PONG[] = "pong", PARTS[] = "parts", TAKEN[] = "taken";
 
 struct harbor_link *
@@ -142,27 +139,28 @@ offer_parts(struct harbor_link *link) {
 	if (link->reader.takes_parts)
 		return;
 	link->reader.takes_parts = true;
-	write_word(link, PARTS, CONFIRM_SIZE);
+	write_word(link, PARTS, PARTS_RULES);
 }
 
+/* Tells the peer what has come of parts, when it is much or `now`. */
 static void
-confirm_parts(struct harbor_link *link) {
-	write_word(link, TAKEN, (int)link->reader.part_bytes);
-	link->reader.part_bytes = 0;
+confirm_parts(struct harbor_link *link, bool now) {
+	uint32_t size = lane_confirm_take(&link->reader.confirm, now);
+	if (size > 0)
+		write_word(link, TAKEN, (int)size);
 }
 
-/* Bytes of parts that may be under way. */
+/* Bounds the bytes of parts under way: they suit the line, as far as it has been measured. */
 static void
 set_window(struct harbor_link *link) {
-	int64_t window = WINDOW_MIN;
-	if (link->rtt_ns / LINK_NS_BYTE > (uint64_t)window)
-		window = link->rtt_ns / LINK_NS_BYTE < (uint64_t)WINDOW_MAX
-				 ? (int64_t)(link->rtt_ns / LINK_NS_BYTE)
-				 : WINDOW_MAX;
-	int64_t least = link->confirm_size + 2 * (int64_t)PART_SIZE;
-	if (window < least)
-		window = least;
-	lane_output_set_window(link->output, window);
+	uint64_t rtt_ns = skynet_socket_round_trip(link->harbor->context, link->fd);
+	if (rtt_ns == 0)
+		rtt_ns = link->rtt_ns;
+	uint64_t line =
+		rtt_ns / LANE_LINE_NS_BYTE < WINDOW_MAX ? rtt_ns / LANE_LINE_NS_BYTE : WINDOW_MAX;
+	lane_output_set_window(
+		link->output, (int64_t)line > LANE_WINDOW_WIDE ? (int64_t)line : LANE_WINDOW_WIDE);
+	lane_output_set_narrow(link->output, rtt_ns);
 }
 
 void
@@ -175,8 +173,8 @@ static void
 flush(struct harbor_link *link) {
 	struct lane_output *output = link->output;
 	/* It costs no system call of its own. */
-	if (lane_output_ready(output) && link->reader.part_bytes >= PART_SIZE)
-		confirm_parts(link);
+	if (lane_output_ready(output))
+		confirm_parts(link, true);
 	lane_output_flush(output);
 	if (lane_output_waiting(output) > SEND_LIMIT)
 		harbor_link_close(link, "send buffer limit");
@@ -203,7 +201,7 @@ harbor_links_flush(struct harbor *harbor) {
 static void
 queue_message(struct harbor_link *link, const struct harbor_frame *frame, uint64_t key) {
 	char head[FRAME_BEGIN_SIZE], trailer[FRAME_TRAILER_SIZE];
-	if (link->confirm_size > 0 && frame->size > PART_SIZE) {
+	if (link->parts && frame->size > LARGE_SIZE) {
 		harbor_frame_put_begin(head, ++link->last_number, frame);
 		lane_output_queue(link->output, key, LANE_PARTS, link->last_number, head,
 			FRAME_BEGIN_SIZE, frame->payload, frame->payload, frame->size);
@@ -230,11 +228,12 @@ write_message(struct harbor_link *link, const struct waiting_message *message) {
 	struct lane_output *output = link->output;
 	uint64_t key = lane_key(message->source, message->destination);
 	/* What is small is gathered, so that many leave together. */
-	size_t small = link->confirm_size > 0 ? PART_SIZE : COPY_MAX;
+	size_t small = link->parts ? LARGE_SIZE : COPY_MAX;
 	if (message->size > small || (output->lane != NULL && lane_output_waits(output, key))) {
 		queue_message(link, &frame, key);
 	} else {
 		write_frame(link, &frame);
+		lane_output_small(output);
 		skynet_free(message->data);
 	}
 }
@@ -338,19 +337,18 @@ says(const struct harbor_frame *frame, const char *word) {
 static void
 on_pong(struct harbor_link *link) {
 	uint64_t rtt_ns = skynet_clock_ns(link->harbor->context) - link->ping_ns;
-	if (link->ping_ns != 0 && (link->rtt_ns == 0 || rtt_ns < link->rtt_ns)) {
+	if (link->ping_ns != 0 && (link->rtt_ns == 0 || rtt_ns < link->rtt_ns))
 		link->rtt_ns = rtt_ns;
-		if (link->confirm_size > 0)
-			set_window(link);
-	}
 	link->ping_ns = 0;
+	if (link->parts)
+		set_window(link);
 }
 
-/* What the other end says about itself. */
-static void
-on_word(struct harbor_link *link, const struct harbor_frame *frame) {
+/* What the other end says about itself. Returns false when it is something else. */
+static bool
+take_word(struct harbor_link *link, const struct harbor_frame *frame) {
 	if (frame->source >> HARBOR_SHIFT != (uint32_t)link->id)
-		return;
+		return false;
 	if (says(frame, PING)) {
 		link->beats = true;
 		write_word(link, PONG, 0);
@@ -358,13 +356,16 @@ on_word(struct harbor_link *link, const struct harbor_frame *frame) {
 		harbor_start_ticking(link->harbor);
 	} else if (says(frame, PONG)) {
 		on_pong(link);
-	} else if (says(frame, PARTS) && frame->session > 0 && frame->session <= WINDOW_MAX / 2) {
-		link->confirm_size = frame->session;
+	} else if (says(frame, PARTS) && frame->session > 0) {
+		link->parts = true;
 		set_window(link);
 	} else if (says(frame, TAKEN) && frame->session > 0) {
 		lane_output_confirm(link->output, (uint32_t)frame->session);
 		touch(link);
+	} else {
+		return false;
 	}
+	return true;
 }
 
 /* Types that carry pointers or commands inside one process. Multicast is none of them: only the
@@ -379,11 +380,15 @@ static void
 on_frame(void *ud, const struct harbor_frame *frame) {
 	struct harbor_link *link = ud;
 	struct harbor *harbor = link->harbor;
+	bool to_us = frame->destination == 0 && frame->type == PTYPE_ERROR;
+	if (to_us && take_word(link, frame)) {
+		skynet_free(frame->payload);
+		return;
+	}
+	if (!frame->joined)
+		lane_confirm_small(&link->reader.confirm);
 	if (frame->destination == 0) {
-		if (frame->type == PTYPE_ERROR)
-			on_word(link, frame);
-		else
-			answer_error(link, frame, DEAD_SERVICE);
+		answer_error(link, frame, DEAD_SERVICE);
 		skynet_free(frame->payload);
 		return;
 	}
@@ -434,8 +439,8 @@ harbor_link_receive(struct harbor_link *link, const char *bytes, size_t size) {
 		return;
 	if (!frame_reader_push(&link->reader, bytes, size, on_frame, link))
 		harbor_link_close(link, "what came is no frame");
-	else if (link->reader.part_bytes >= CONFIRM_SIZE)
-		confirm_parts(link);
+	else
+		confirm_parts(link, false);
 }
 
 /* ---- life ---- */
@@ -466,7 +471,8 @@ harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
 	link->dialed = dialed;
 	link->beats = beats;
 	link->ping_ns = link->rtt_ns = 0;
-	link->confirm_size = 0;
+	link->parts = false;
+	link->last_number = 0;
 	link->output = skynet_malloc(sizeof *link->output);
 	lane_output_init(link->output, &FRAMING, harbor->context, fd);
 	link->heard_ns = skynet_clock_ns(harbor->context);

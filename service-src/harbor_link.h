@@ -36,8 +36,8 @@ struct harbor_link {
 	bool touched; /* it is in the list of the harbor */
 	uint64_t heard_ns;
 	uint64_t ping_ns;           /* when the ping went out that was not answered; 0: none */
-	uint64_t rtt_ns;            /* shortest round trip, 0: not measured */
-	int64_t confirm_size;       /* the peer takes parts, and confirms so many bytes; 0: none */
+	uint64_t rtt_ns;            /* shortest round trip, where the system does not know it */
+	bool parts;                 /* the peer takes parts */
 	uint32_t last_number;       /* of a message in parts */
 	struct lane_output *output; /* there is one while there is a socket */
 	struct frame_reader reader;

@@ -37,7 +37,7 @@ read_stream(struct result *result, const char *bytes, size_t size, size_t piece,
 		size_t rest = size - at < piece ? size - at : piece;
 		result->sound = frame_reader_push(&reader, bytes + at, rest, note, result);
 	}
-	if (reader.join_count > FRAME_JOIN_MAX || reader.part_bytes > size)
+	if (reader.join_count > FRAME_JOIN_MAX || reader.confirm.size > size)
 		abort();
 	frame_reader_clear(&reader);
 }

@@ -13,8 +13,8 @@ word() {
 	printf '%08x%s%02x00000007000000%08x' $((${#2} + 12)) "$(hex "$2")" "$1" "${3:-0}"
 }
 ping=$(word 5 ping)
-confirms=$(word 5 parts 65536)
-shown="send $ping expect $(word 1 pong)$(word 1 parts 393216)"
+confirms=$(word 5 parts 1)
+shown="send $ping expect $(word 1 pong)$(word 1 parts 1)"
 
 # begin NUMBER SIZE TRAILER, part NUMBER HEX: the frames of a message in parts
 begin() {
@@ -44,8 +44,9 @@ frames "a_message_may_come_in_parts" $shown \
 frames "byte_by_byte_too" $shown \
 	drip "$(begin 1 7 $from_9)$(part 1 "${echo_x%6f0c78}")$(part 1 6f0c78)" expect $to_9
 frames "others_may_pass_between_its_parts" $shown \
-	send "$(begin 1 7 $from_9)$(part 1 24)00000013$echo_x$from_8" expect $to_8 \
-	send "$(begin 2 7 $from_8)$(part 2 $echo_x)" expect $to_8 \
+	send "$(begin 1 7 $from_9)$(part 1 24)00000013$echo_x$from_8" \
+	expect "$to_8$(word 1 taken 1)" \
+	send "$(begin 2 7 $from_8)$(part 2 $echo_x)" expect "$to_8$(word 1 taken 7)" \
 	send "$(part 1 "${echo_x#24}")" expect $to_9
 frames "a_missing_part_costs_nothing_but_its_message" $shown \
 	send "$(begin 1 1000000 $from_9)$(part 1 00)" $alive
@@ -86,25 +87,32 @@ frames "without_an_offer_a_large_message_is_one_frame" $shown \
 frames "parts_leave_no_faster_than_they_are_taken" $shown send "$confirms" \
 	run "$(asking 1 "$large done = {} later(\"big\", 0x05000009, big)")" \
 	expect 0200001400000001001e84850100000.0a000009........ \
-	parts 1 524288 silent \
+	parts 1 524288 silent send "$(word 5 taken 524288)" parts 1 524288 silent \
+	send "$(word 5 taken 65536)" parts 1 65536 silent \
+	run "$(asking 1 'skynet.send(0x05000009, "lua", "hi")')" silent \
+	send "$(word 5 taken 458752)" parts 1 458752 silent \
+	send "$(word 5 taken 4294967295)" silent \
+	send "$(word 5 taken 2147483647)" parts 1 427141 \
+	expect 0000000f1468690100000.0a00000900000000
+frames "beside_small_messages_few_of_them_are_under_way" $shown send "$confirms" \
+	run "$(asking 1 "$large skynet.send(0x05000009, \"lua\", big)")" \
+	skip 24 parts 1 524288 \
 	run "$(asking 1 'skynet.send(0x05000008, "lua", "hi")')" \
 	expect 0000000f1468690100000.0a00000800000000 silent \
-	run "$(asking 1 'skynet.send(0x05000009, "lua", "hi")')" silent \
-	send "$(word 5 taken 524288)" parts 1 524288 silent \
+	send "$(word 5 taken 458752)" silent \
 	send "$(word 5 taken 65536)" parts 1 65536 silent \
-	send "$(word 5 taken 524288)" parts 1 524288 \
-	send "$(word 5 taken 1000000)" parts 1 361605 \
-	expect 0000000f1468690100000.0a00000900000000
+	send "$(word 5 taken 32768)" parts 1 32768 silent
 frames "a_call_in_parts_ends_with_the_link" $shown send "$confirms" \
 	run "$(asking 1 "done = {} later(\"big\", 0x05000009, big)")" \
 	expect 02000014 half is "$(asking 1 'done.big')" dead_node
+again="send $(word 5 taken 65536) begun"
 frames "at_most_sixteen_are_under_way" $shown send "$confirms" \
 	run "$(asking 1 "$large skynet.send(0x05000009, \"lua\", big)")" begun 1 524288 \
 	run "$(asking 1 'for i = 1, 40 do skynet.send(0x05000010 + i, "lua", big) end
 		skynet.send(0x05000008, "lua", "hi")')" \
-	expect 0000000f1468690100000.0a00000800000000 \
-	send "$(word 5 taken 524288)" begun 7 524288 send "$(word 5 taken 524288)" begun 8 524288 \
-	send "$(word 5 taken 524288)" begun 0 524288 send "$(word 5 taken 524288)" begun 0 524288
+	expect 0000000f1468690100000.0a00000800000000 send "$(word 5 taken 458752)" \
+	$again 1 65536 $again 2 65536 $again 2 65536 $again 2 65536 $again 2 65536 \
+	$again 2 65536 $again 2 65536 $again 2 65536 $again 0 65536 $again 0 65536
 }
 
 # ---- both ends are ours ----
