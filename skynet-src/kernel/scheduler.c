@@ -104,12 +104,12 @@ rouse_monitor(struct scheduler *scheduler) {
 
 /* How long a service waits that was put into the queue of this worker: for turns that cost `ahead`,
  * and for the end of the turn that goes on, as far as its turns lately tell. Most send when they
- * are nearly done. */
+ * are nearly done, and turns that send something on are the shorter ones. */
 static uint64_t
 expected_wait(struct worker *worker, const struct skynet_context *running, uint64_t ahead) {
 	if (running == NULL || ahead > HANDOVER_NS)
 		return ahead;
-	uint64_t cost = running->turn_cost;
+	uint64_t cost = running->turn_short;
 	uint64_t start = atomic_load_explicit(&running->turn_start_ns, memory_order_relaxed);
 	uint64_t elapsed = clock_reader_ns(&worker->clock) - start;
 	if (elapsed < cost)

@@ -58,7 +58,7 @@ context_create(struct skynet_node *node, const struct module *module) {
 	context->node = node;
 	context->module = module;
 	context->turn_limit = 1;
-	context->turn_cost = FIRST_TURN_NS;
+	context->turn_cost = context->turn_short = FIRST_TURN_NS;
 	context->overload = OVERLOAD_THRESHOLD;
 	mutex_init(&context->probe_lock, LOCK_RANK_LEAF);
 	mailbox_init(&context->mailbox);
@@ -401,6 +401,8 @@ adapt_turn(struct skynet_context *context, uint64_t elapsed_ns, uint32_t count) 
 	/* Half way to what would fit now, so that one odd message does not decide. */
 	context->turn_limit = (uint32_t)((context->turn_limit + fitting + 1) / 2);
 	context->turn_cost += ((int64_t)elapsed_ns - (int64_t)context->turn_cost) / 8;
+	int64_t longer = (int64_t)elapsed_ns - (int64_t)context->turn_short;
+	context->turn_short += longer / (longer < 0 ? 2 : 32);
 }
 
 static void

@@ -36,6 +36,7 @@ struct skynet_context {
 	char result[32];     /* of text commands */
 	uint32_t turn_limit; /* messages for the next turn, from what they cost lately */
 	uint64_t turn_cost;  /* ns, moving average; read by who schedules the service too */
+	uint64_t turn_short; /* ns, what its shorter turns take */
 	uint64_t overload;   /* mailbox length to warn at */
 
 	/* Written by init and release. */
