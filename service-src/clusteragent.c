@@ -427,7 +427,7 @@ static void
 settle(struct clusteragent *agent) {
 	if (agent->socket < 0)
 		return;
-	if (agent->output.size > 0)
+	if (lane_output_ready(&agent->output))
 		confirm(agent, true);
 	lane_output_settle(&agent->output);
 	update_pause(agent);

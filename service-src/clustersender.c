@@ -169,7 +169,7 @@ settle(struct clustersender *sender) {
 	static const char failed[] = "it takes no more bytes";
 	struct link *link = sender->link;
 	if (link != NULL && sender->state == LINK_UP) {
-		if (link->output.size > 0)
+		if (lane_output_ready(&link->output))
 			sender_confirm(link, true);
 		lane_output_settle(&link->output);
 		if (link->output.failed) {

@@ -13,10 +13,11 @@
 #include "io/socket_core.h"
 #include "skynet_malloc.h"
 
-#define READ_SIZE_MAX ((size_t)262144)
-#define ACCEPT_ROUND  64                   /* connections taken before others have their turn */
-#define SHED_ROUND    256                  /* connections refused at once */
-#define SHED_PAUSE_NS ((uint64_t)50000000) /* then the listener rests */
+#define READ_SIZE_MAX  ((size_t)327680)
+#define GIVE_AWAY_SIZE (SOCKET_SCRATCH_SIZE / 2)
+#define ACCEPT_ROUND   64                   /* connections taken before others have their turn */
+#define SHED_ROUND     256                  /* connections refused at once */
+#define SHED_PAUSE_NS  ((uint64_t)50000000) /* then the listener rests */
 
 /* ---- connections ---- */
 
@@ -176,30 +177,40 @@ read_small(struct socket_server *server, struct socket_entry *entry, char **data
 	return n;
 }
 
-/* Reads into a block that is given away when more than half of it is used, else kept for next time.
+/* What a read of `n` bytes says about the next one. A small one may have come between large ones.
  */
+static void
+adapt_read_size(struct socket_entry *entry, size_t n, bool filled) {
+	size_t size = entry->read_size;
+	if (filled)
+		size = size * 2 < READ_SIZE_MAX ? size * 2 : READ_SIZE_MAX;
+	else if (n < size / 4)
+		size -= size / 32;
+	entry->read_size = size > SOCKET_SCRATCH_SIZE ? size : 0;
+}
+
+/* Reads into a block that is given away, without what was not used of it, unless little has come:
+ * then it is kept for next time. */
 static ssize_t
 read_large(struct socket_server *server, struct socket_entry *entry, char **data) {
-	size_t size = entry->read_size;
-	if (server->spare_size < size) {
+	if (server->spare_size < entry->read_size) {
 		skynet_free(server->spare);
-		server->spare = skynet_malloc(size);
-		server->spare_size = size;
+		server->spare = skynet_malloc(entry->read_size);
+		server->spare_size = entry->read_size;
 	}
 	ssize_t n = socket_read_bytes(entry, server->spare, server->spare_size);
 	if (n <= 0)
 		return n;
-	if ((size_t)n > server->spare_size / 2) {
-		*data = server->spare;
-		server->spare = NULL;
-		if ((size_t)n == server->spare_size && size < READ_SIZE_MAX)
-			entry->read_size = size * 2;
-		server->spare_size = 0;
+	adapt_read_size(entry, (size_t)n, (size_t)n == server->spare_size);
+	if ((size_t)n < GIVE_AWAY_SIZE) {
+		*data = exact_copy(server->spare, (size_t)n);
 		return n;
 	}
-	*data = exact_copy(server->spare, (size_t)n);
-	if ((size_t)n < size / 4)
-		entry->read_size = size / 2 > SOCKET_SCRATCH_SIZE ? size / 2 : 0;
+	*data = server->spare;
+	if ((size_t)n < server->spare_size)
+		*data = skynet_realloc(server->spare, (size_t)n);
+	server->spare = NULL;
+	server->spare_size = 0;
 	return n;
 }
 
