@@ -16,8 +16,8 @@
 
 #include "kernel/message_trace.h"
 #include "skynet.h"
-#include "skynet_node.h"
 #include "skynet_server.h"
+#include "stepped_node.h"
 
 #define TEXT_SIZE 4096
 
@@ -86,7 +86,7 @@ static const struct skynet_builtin builtins[] = {
 struct fixture {
 	char folder[64];
 	char path[96]; /* of the log of the traced service */
-	struct skynet_runtime *runtime;
+	struct stepped_node stepped;
 };
 
 static int
@@ -97,19 +97,8 @@ setup(void **state) {
 		return -1;
 	failing = NOTHING;
 	log_text[0] = '\0';
-	const struct skynet_runtime_config runtime_config = {.workers = 0};
-	const struct skynet_config config = {
-		.thread = 1,
-		.harbor = 1,
-		.logservice = "log",
-		.bootstrap = "traced",
-		.builtins = builtins,
-		.builtin_count = 2,
-	};
-	struct skynet_error error;
-	fixture->runtime = skynet_runtime_create(&runtime_config, &error);
-	assert_non_null(fixture->runtime);
-	assert_non_null(skynet_node_create(fixture->runtime, &config, &error));
+	struct skynet_config config = stepped_config("log", "traced", builtins, 2);
+	stepped_start(&fixture->stepped, &config);
 	snprintf(fixture->path, sizeof fixture->path, "%s/%08x.log", fixture->folder,
 		skynet_context_handle(traced));
 	*state = fixture;
@@ -119,22 +108,16 @@ setup(void **state) {
 static int
 teardown(void **state) {
 	struct fixture *fixture = *state;
-	skynet_runtime_destroy(fixture->runtime);
+	stepped_end(&fixture->stepped);
 	unlink(fixture->path);
 	int result = rmdir(fixture->folder);
 	free(fixture);
 	return result;
 }
 
-static void
-run(struct fixture *fixture) {
-	while (skynet_runtime_step(fixture->runtime, 0))
-		;
-}
-
 static bool
 logged(struct fixture *fixture, const char *text) {
-	run(fixture);
+	stepped_run(&fixture->stepped);
 	return strstr(log_text, text) != NULL;
 }
 
@@ -142,7 +125,7 @@ static void
 send_to_traced(struct fixture *fixture, const char *text) {
 	skynet_send(traced, 0, skynet_context_handle(traced), PTYPE_TEXT, 7,
 		(void *)(uintptr_t)text, strlen(text));
-	run(fixture);
+	stepped_run(&fixture->stepped);
 }
 
 static void

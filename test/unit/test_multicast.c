@@ -9,12 +9,11 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "data/message.h"
 #include "data/shared_payload.h"
 #include "skynet_multicast.h"
-#include "skynet_node.h"
 #include "skynet_server.h"
+#include "stepped_node.h"
 
 #define SERVICES 8
 #define CHANNEL  0x7fffff01
@@ -30,8 +29,7 @@ struct subscriber {
 };
 
 struct fixture {
-	struct clock clock;
-	struct skynet_runtime *runtime;
+	struct stepped_node stepped;
 	struct subscriber subscribers[SERVICES];
 	uint32_t handles[SERVICES];
 	int count;
@@ -87,23 +85,9 @@ static const struct skynet_builtin builtins[] = {
 
 static int
 setup(void **state) {
-	struct skynet_error error;
 	fixture = skynet_calloc(1, sizeof *fixture);
-	clock_init_manual(&fixture->clock, 1700000000ull * 1000000000);
-	struct skynet_runtime_config config = {.workers = 0, .clock = &fixture->clock};
-	fixture->runtime = skynet_runtime_create(&config, &error);
-	assert_non_null(fixture->runtime);
-	struct skynet_config node = {
-		.thread = 1,
-		.harbor = 1,
-		.logservice = "quiet",
-		.bootstrap = "subscriber",
-		.cpath = "/nonexistent/?.so",
-		.shutdown_timeout_ms = 1000,
-		.builtins = builtins,
-		.builtin_count = 2,
-	};
-	assert_non_null(skynet_node_create(fixture->runtime, &node, &error));
+	struct skynet_config config = stepped_config("quiet", "subscriber", builtins, 2);
+	stepped_start(&fixture->stepped, &config);
 	*state = fixture;
 	return 0;
 }
@@ -111,15 +95,14 @@ setup(void **state) {
 static int
 teardown(void **state) {
 	(void)state;
-	skynet_runtime_destroy(fixture->runtime);
+	stepped_end(&fixture->stepped);
 	skynet_free(fixture);
 	return 0;
 }
 
 static void
 run(void) {
-	while (skynet_runtime_step(fixture->runtime, 0))
-		;
+	stepped_run(&fixture->stepped);
 }
 
 static struct skynet_context *

@@ -8,12 +8,11 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "skynet.h"
 #include "skynet_harbor.h"
-#include "skynet_node.h"
 #include "skynet_server.h"
 #include "skynet_timer.h"
+#include "stepped_node.h"
 
 #define LINES 64
 
@@ -40,9 +39,7 @@ struct recorder {
 };
 
 struct fixture {
-	struct clock clock;
-	struct skynet_runtime *runtime;
-	struct skynet_node *node;
+	struct stepped_node stepped;
 	struct journal journal;
 	struct recorder recorders[8];
 	int recorder_count;
@@ -116,30 +113,14 @@ static const struct skynet_builtin builtins[] = {
 
 static struct skynet_config
 config_for(const char *bootstrap) {
-	return (struct skynet_config){
-		.thread = 1,
-		.harbor = 1,
-		.profile = true,
-		.logservice = "journal",
-		.bootstrap = bootstrap,
-		.cpath = "/nonexistent/?.so",
-		.shutdown_timeout_ms = 1000,
-		.builtins = builtins,
-		.builtin_count = 2,
-	};
+	return stepped_config("journal", bootstrap, builtins, sizeof builtins / sizeof builtins[0]);
 }
 
 static int
 setup(void **state) {
 	fixture = skynet_calloc(1, sizeof *fixture);
-	struct skynet_error error;
-	clock_init_manual(&fixture->clock, 1700000000ull * 1000000000);
-	struct skynet_runtime_config config = {.workers = 0, .clock = &fixture->clock};
-	fixture->runtime = skynet_runtime_create(&config, &error);
-	assert_non_null(fixture->runtime);
-	struct skynet_config node = config_for("recorder");
-	fixture->node = skynet_node_create(fixture->runtime, &node, &error);
-	assert_non_null(fixture->node);
+	struct skynet_config config = config_for("recorder");
+	stepped_start(&fixture->stepped, &config);
 	*state = fixture;
 	return 0;
 }
@@ -147,20 +128,19 @@ setup(void **state) {
 static int
 teardown(void **state) {
 	(void)state;
-	skynet_runtime_destroy(fixture->runtime);
+	stepped_end(&fixture->stepped);
 	skynet_free(fixture);
 	return 0;
 }
 
 static void
 run(void) {
-	while (skynet_runtime_step(fixture->runtime, 0))
-		;
+	stepped_run(&fixture->stepped);
 }
 
 static void
 advance_ms(uint64_t ms) {
-	clock_advance(&fixture->clock, ms * 1000000);
+	clock_advance(&fixture->stepped.clock, ms * 1000000);
 	run();
 }
 
@@ -398,8 +378,8 @@ the_log_service_outlives_the_others(void **state) {
 	assert_int_equal(count_lines("last words"), 1);
 	assert_int_equal(fixture->recorders[0].released, 1);
 	assert_int_equal(fixture->recorders[1].released, 1);
-	assert_int_equal(skynet_runtime_wait(fixture->runtime), 3);
-	assert_string_equal(skynet_node_reason(fixture->node), "because");
+	assert_int_equal(skynet_runtime_wait(fixture->stepped.runtime), 3);
+	assert_string_equal(skynet_node_reason(fixture->stepped.node), "because");
 }
 
 static void
@@ -408,7 +388,7 @@ an_orderly_stop_asks_the_newest_service_first(void **state) {
 	struct recorder *a = &fixture->recorders[0], *b = launch(NULL), *c = launch(NULL);
 	skynet_stop_hook(a->context, true);
 	skynet_stop_hook(c->context, true);
-	skynet_runtime_stop(fixture->runtime, true);
+	skynet_runtime_stop(fixture->stepped.runtime, true);
 	run();
 	assert_int_equal(b->count, 0);
 	assert_int_equal(a->count, 0);
@@ -422,7 +402,7 @@ an_orderly_stop_asks_the_newest_service_first(void **state) {
 	skynet_stop_done(a->context);
 	run();
 	assert_int_equal(a->released, 1);
-	assert_int_equal(skynet_runtime_wait(fixture->runtime), 0);
+	assert_int_equal(skynet_runtime_wait(fixture->stepped.runtime), 0);
 }
 
 static void
@@ -431,12 +411,12 @@ an_orderly_stop_that_takes_too_long_names_the_service(void **state) {
 	struct recorder *a = &fixture->recorders[0];
 	skynet_stop_hook(a->context, true);
 	skynet_command(a->context, "REG", ".slow");
-	skynet_runtime_stop(fixture->runtime, true);
+	skynet_runtime_stop(fixture->stepped.runtime, true);
 	run();
 	advance_ms(1100);
 	assert_int_equal(a->released, 1);
-	assert_int_equal(skynet_node_exit_code(fixture->node), 1);
-	assert_non_null(strstr(skynet_node_reason(fixture->node), ":01000002 .slow"));
+	assert_int_equal(skynet_node_exit_code(fixture->stepped.node), 1);
+	assert_non_null(strstr(skynet_node_reason(fixture->stepped.node), ":01000002 .slow"));
 }
 
 static void
@@ -471,12 +451,12 @@ two_nodes_of_one_network_reach_each_other_without_a_socket(void **state) {
 	config.setting_count = 1;
 	config.harbor = 2;
 	int first = fixture->recorder_count;
-	assert_non_null(skynet_node_create(fixture->runtime, &config, &error));
-	assert_null(skynet_node_create(fixture->runtime, &config, &error));
+	assert_non_null(skynet_node_create(fixture->stepped.runtime, &config, &error));
+	assert_null(skynet_node_create(fixture->stepped.runtime, &config, &error));
 	assert_int_equal(error.code, SKYNET_EEXIST);
 	config.harbor = 3;
 	int second = fixture->recorder_count;
-	assert_non_null(skynet_node_create(fixture->runtime, &config, &error));
+	assert_non_null(skynet_node_create(fixture->stepped.runtime, &config, &error));
 	struct recorder *a = &fixture->recorders[first], *b = &fixture->recorders[second];
 	assert_int_equal(send_text(a, handle_of(b), 5, "over"), 5);
 	assert_int_equal(send_text(a, 0x03000077, 6, "lost"), 6);
@@ -500,7 +480,7 @@ a_node_ends_after_another_one_whose_messages_it_was_to_carry(void **state) {
 	for (int i = 0; i < 2; i++) {
 		nodes[i] = &fixture->recorders[fixture->recorder_count];
 		config.harbor = 2 + i;
-		assert_non_null(skynet_node_create(fixture->runtime, &config, &error));
+		assert_non_null(skynet_node_create(fixture->stepped.runtime, &config, &error));
 		skynet_harbor_start(nodes[i]->context);
 	}
 	for (int i = 0; i < 2; i++) {
@@ -517,10 +497,10 @@ a_node_whose_bootstrap_is_missing_is_not_created(void **state) {
 	struct skynet_error error;
 	struct skynet_config config = config_for("missing service");
 	config.harbor = 0;
-	assert_null(skynet_node_create(fixture->runtime, &config, &error));
+	assert_null(skynet_node_create(fixture->stepped.runtime, &config, &error));
 	assert_non_null(strstr(error.text, "Bootstrap error : missing service"));
 	config.logservice = "nothing";
-	assert_null(skynet_node_create(fixture->runtime, &config, &error));
+	assert_null(skynet_node_create(fixture->stepped.runtime, &config, &error));
 	assert_non_null(strstr(error.text, "Can't launch nothing service"));
 }
 
@@ -528,9 +508,9 @@ static void
 time_is_that_of_the_runtimes_clock(void **state) {
 	(void)state;
 	uint64_t before = skynet_now();
-	clock_advance(&fixture->clock, 1500000000);
+	clock_advance(&fixture->stepped.clock, 1500000000);
 	assert_int_equal(skynet_now() - before, 150);
-	assert_int_equal(skynet_starttime(), 1700000000);
+	assert_int_equal(skynet_starttime(), STEPPED_START_S);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

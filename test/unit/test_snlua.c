@@ -9,10 +9,9 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "skynet.h"
-#include "skynet_node.h"
 #include "snlua_parts.h"
+#include "stepped_node.h"
 
 #define LINES     16
 #define LINE_SIZE 256
@@ -22,8 +21,7 @@ int snlua_init(struct snlua *service, struct skynet_context *context, const char
 void snlua_release(struct snlua *service);
 
 struct fixture {
-	struct clock clock;
-	struct skynet_runtime *runtime;
+	struct stepped_node stepped;
 	struct skynet_context *asker;
 	char lines[LINES][LINE_SIZE]; /* of the log */
 	int line_count;
@@ -97,28 +95,15 @@ static int
 setup(void **state) {
 	(void)state;
 	fixture = skynet_calloc(1, sizeof *fixture);
-	struct skynet_error error;
-	clock_init_manual(&fixture->clock, 1700000000ull * 1000000000);
-	struct skynet_runtime_config config = {.workers = 0, .clock = &fixture->clock};
-	fixture->runtime = skynet_runtime_create(&config, &error);
-	assert_non_null(fixture->runtime);
-	struct skynet_config node = {
-		.thread = 1,
-		.logservice = "journal",
-		.bootstrap = "asker",
-		.cpath = "/nonexistent/?.so",
-		.shutdown_timeout_ms = 1000,
-		.builtins = builtins,
-		.builtin_count = 3,
-	};
-	assert_non_null(skynet_node_create(fixture->runtime, &node, &error));
+	struct skynet_config config = stepped_config("journal", "asker", builtins, 3);
+	stepped_start(&fixture->stepped, &config);
 	return 0;
 }
 
 static int
 teardown(void **state) {
 	(void)state;
-	skynet_runtime_destroy(fixture->runtime);
+	stepped_end(&fixture->stepped);
 	skynet_free(fixture);
 	return 0;
 }
@@ -135,8 +120,7 @@ static void
 starts_the_script_it_was_launched_with_whatever_came_before(void **state) {
 	(void)state;
 	assert_true(skynet_context_launch(fixture->asker, "early", "no_such_script") != 0);
-	while (skynet_runtime_step(fixture->runtime, 0))
-		;
+	stepped_run(&fixture->stepped);
 	assert_true(count_lines("no_such_script") >= 2); /* its launch, and why it failed */
 	assert_int_equal(count_lines("script_of_others"), 0);
 	assert_int_equal(fixture->errors, 1);
