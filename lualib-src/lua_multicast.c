@@ -74,9 +74,9 @@ static const char *
 check_payload(lua_State *L, int index, size_t *size) {
 	if (lua_type(L, index) == LUA_TSTRING)
 		return lua_tolstring(L, index, size);
-	const char *data = lua_touserdata(L, index);
-	luaL_argcheck(L, data == NULL || lua_islightuserdata(L, index), index,
+	luaL_argcheck(L, lua_isnil(L, index) || lua_islightuserdata(L, index), index,
 		"string or light userdata expected");
+	const char *data = lua_touserdata(L, index);
 	lua_Integer length = luaL_checkinteger(L, index + 1);
 	luaL_argcheck(L, length >= 0 && (data != NULL || length == 0), index + 1, "not a size");
 	*size = (size_t)length;

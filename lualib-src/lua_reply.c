@@ -232,6 +232,8 @@ static int
 response(lua_State *L) {
 	struct lua_service *service = service_of(L);
 	struct task *task = answerable(service);
+	if (!lua_isnoneornil(L, 1) && luaL_getmetafield(L, 1, "__call") == LUA_TNIL)
+		luaL_checktype(L, 1, LUA_TFUNCTION);
 	if (task == NULL)
 		return luaL_error(L, "no session");
 	if (task->request == REQUEST_ONEWAY) {

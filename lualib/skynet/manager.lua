@@ -27,8 +27,10 @@ end
 ---orderly way. Callers that wait for its answers get the error that it is dead.
 ---@param addr integer|string handle, ":hex" or ".name"; nothing happens when nobody has it
 function skynet.kill(addr)
-	local handle = addr
-	if type(addr) == "string" then
+	local handle = math.tointeger(addr)
+	if not handle and type(addr) ~= "string" then
+		error("bad argument #1 to 'kill' (address expected, got " .. type(addr) .. ")", 2)
+	elseif type(addr) == "string" then
 		local hex = addr:match "^:(%x+)$"
 		handle = hex and tonumber(hex, 16) or core.addresscommand("QUERY", addr)
 	end

@@ -430,6 +430,7 @@ end
 ---@param port integer?
 ---@return integer id
 function socket.udp(callback, host, port)
+	check_callback(callback)
 	local id = driver.udp(host, port)
 	new_entry(id, DATAGRAM, OPEN, callback)
 	return id
@@ -441,6 +442,7 @@ end
 ---@param callback skynet.socket.datagram
 ---@return integer id
 function socket.udp_listen(host, port, callback)
+	check_callback(callback)
 	local id = driver.udp_listen(host, port)
 	new_entry(id, DATAGRAM, OPEN, callback)
 	return id
@@ -452,6 +454,7 @@ end
 ---@param callback skynet.socket.datagram
 ---@return integer id
 function socket.udp_dial(host, port, callback)
+	check_callback(callback)
 	local id = driver.udp_dial(host, port)
 	new_entry(id, DATAGRAM, OPEN, callback)
 	return id
@@ -463,6 +466,7 @@ end
 ---@param port integer
 ---@param callback skynet.socket.datagram?
 function socket.udp_connect(id, host, port, callback)
+	check_callback(callback)
 	local entry = sockets[id]
 	driver.udp_connect(id, host, port)
 	if entry == nil then

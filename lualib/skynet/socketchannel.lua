@@ -49,6 +49,21 @@ function meta:__gc()
 	end
 end
 
+-- Raises an error in the caller of the function that was given them.
+local function check_address(host, port)
+	if type(host) ~= "string" then
+		error("bad host (string expected, got " .. type(host) .. ")", 3)
+	elseif port ~= nil and not math.tointeger(tonumber(port)) then
+		error("bad port (integer expected, got " .. tostring(port) .. ")", 3)
+	end
+end
+
+local function check_backup(backup)
+	if backup ~= nil and type(backup) ~= "table" then
+		error("bad backup (table expected, got " .. type(backup) .. ")", 3)
+	end
+end
+
 ---Make a channel. It connects at the first request or by `connect`.
 ---@param desc skynet.socketchannel.desc
 ---@return skynet.socketchannel.channel
@@ -56,6 +71,8 @@ function socketchannel.channel(desc)
 	if type(desc) ~= "table" or desc.host == nil then
 		error("host is needed", 2)
 	end
+	check_address(desc.host, desc.port)
+	check_backup(desc.backup)
 	return setmetatable({
 		__host = desc.host,
 		__port = desc.port,
@@ -386,6 +403,7 @@ end
 ---@param host string
 ---@param port integer?
 function channel:changehost(host, port)
+	check_address(host, port)
 	self.__host = host
 	if port then
 		self.__port = port
@@ -400,6 +418,7 @@ end
 ---Set other backup addresses.
 ---@param backup skynet.socketchannel.host[]?
 function channel:changebackup(backup)
+	check_backup(backup)
 	self.__backup = backup
 end
 

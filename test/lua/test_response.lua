@@ -36,6 +36,10 @@ tap.run(function()
 	tap.is(subject.call(peer, "coroutine.wrap(function() skynet.response()(true, 'native') end)()"),
 		"native", "a native coroutine may answer for its task")
 
+	local refused = subject.call(peer, "skynet.retpack({ pcall(skynet.response, {}) })")
+	tap.is(refused[1], false, "what packs must be a function")
+	tap.like(refused[2], "function expected, got table", "and the request can be answered still")
+
 	-- never answered, and collected: its caller is told when the service ends
 	local got
 	skynet.fork(function()

@@ -16,9 +16,13 @@ local MODULES <const> = {
 	["lualib/skynet/multicast.lua"] = "skynet.multicast",
 	["lualib/skynet/harbor.lua"] = "skynet.harbor",
 	["lualib/skynet/coroutine.lua"] = "skynet.coroutine",
+	["lualib/skynet/request.lua"] = "skynet.request",
 	["lualib/skynet/service.lua"] = "skynet.service",
 	["lualib/skynet/mqueue.lua"] = "skynet.mqueue",
 	["lualib/skynet/dns.lua"] = "skynet.dns",
+	["lualib/snax/gateserver.lua"] = "snax.gateserver",
+	["lualib/meta/skynet.cluster.core.lua"] = "skynet.cluster.core",
+	["lualib/meta/skynet.codecache.lua"] = "skynet.codecache",
 	["lualib/meta/skynet.core.lua"] = "skynet.core",
 	["lualib/meta/skynet.crypt.lua"] = "skynet.crypt",
 	["lualib/meta/skynet.netpack.lua"] = "skynet.netpack",
@@ -27,6 +31,15 @@ local MODULES <const> = {
 	["lualib/meta/skynet.profile.lua"] = "skynet.profile",
 	["lualib/meta/skynet.debugchannel.lua"] = "skynet.debugchannel",
 	["lualib/meta/skynet.multicast.core.lua"] = "skynet.multicast.core",
+}
+
+---Objects with methods: module and the name that they have in its source -> what makes one.
+---@type table<string, string>
+local OBJECTS <const> = {
+	["skynet.request:request"] = "lib.new()",
+	["skynet.socketchannel:channel"] = "lib.channel { host = '127.0.0.1', port = 1 }",
+	["skynet.debugchannel:channel"] = "lib.create()",
+	["skynet.multicast.core:group"] = "lib.group()",
 }
 
 ---Types of annotations -> what is given for an argument that is right, and what for a wrong one.
@@ -42,6 +55,10 @@ local TYPES <const> = {
 	lightuserdata = { right = "nil", wrong = { "1.5", "{}", "true", "print" } },
 	userdata = { right = "nil", wrong = { "1.5", "{}", "true", "print" } },
 }
+
+---Modules whose fields are described as those of a class.
+---@type table<string, boolean>
+local FIELDS_ARE_FUNCTIONS <const> = { skynet = true }
 
 ---Not to be called here: these end the node, or give it away.
 ---@type table<string, boolean>
@@ -62,11 +79,18 @@ local TAKEN <const> = {
 	["skynet.core.tostring size"] = true,
 	["skynet.core.trash size"] = true,
 	["skynet.multicast.core.keep size"] = true,
+	["skynet.multicast.core:publish size"] = true,
 	["skynet.netpack.pack size"] = true,
 	["skynet.netpack.tostring size"] = true,
 	["skynet.socketdriver.send size"] = true,
 	["skynet.socketdriver.lsend size"] = true,
 	["skynet.socketdriver.udp_send size"] = true,
+	["skynet.tostring size"] = true,
+	["skynet.trash size"] = true,
+	-- what is no handle is its own text, as in the reference
+	["skynet.address addr"] = true,
+	-- an error like any other
+	["skynet.pcall f"] = true,
 	-- what is no socket of this service is as good as one that is closed
 	["skynet.socket.close id"] = true,
 	["skynet.socket.abandon id"] = true,
@@ -75,33 +99,92 @@ local TAKEN <const> = {
 	["skynet.socket.onclose id"] = true,
 	["skynet.socket.invalid id"] = true,
 	["skynet.socket.disconnected id"] = true,
+	["snax.gateserver.openclient fd"] = true,
+	["snax.gateserver.pauseclient fd"] = true,
+	["snax.gateserver.closeclient fd"] = true,
+	-- as with load of Lua, anything can be the environment
+	["skynet.codecache.loadfile env"] = true,
 }
 
 ---@class test.parameter
 ---@field name string
----@field kind string? nil: of no kind that can be tested
+---@field kind { right: string, wrong: string[] }? nil: of no kind that can be tested
 ---@field optional boolean
 
 ---@class test.signature
 ---@field module string
 ---@field name string
+---@field object string?  it is a method: what makes an object
 ---@field parameters test.parameter[]
 
----The kind of an annotated type, or nil when any or several will do.
-local function kind_of(text)
-	text = text:gsub("%?$", "")
+---Names that annotations give to types -> the types, in one line each.
+---@type table<string, string>
+local aliases = {}
+
+local function read_aliases(path)
+	for line in io.lines(path) do
+		local name, text = line:match "^%-%-%-@alias%s+(%S+)%s+(.+)$"
+		if name then
+			aliases[name] = text
+		end
+	end
+end
+
+---The kind of a type that is no union, or nil when any will do.
+local function simple_kind(text)
 	if text:find "^fun%(" or text:find "^async fun" then
 		return "function"
-	elseif text:find "^table<" or text:find "%[%]$" then
+	elseif text:find "^table<" or text:find "%[%]$" or text:find "^{" then
 		return "table"
 	end
 	return TYPES[text] and text or nil
+end
+
+---What is right and what is wrong for an annotated type, or nil when nothing is known to be wrong.
+---@return { right: string, wrong: string[] }?
+local function kind_of(text)
+	text = text:gsub("%?$", "")
+	text = aliases[text] or text
+	if text:find "^fun%(" or text:find "^async fun" then
+		return TYPES["function"]
+	end
+	local wrong, right
+	for part in text:gmatch "[^|]+" do
+		local kind = TYPES[simple_kind(part)]
+		if not kind then
+			return nil
+		end
+		local both = {}
+		for _, value in ipairs(kind.wrong) do
+			if not wrong or wrong[value] then
+				both[value] = true
+				both[#both + 1] = value
+			end
+		end
+		wrong, right = both, right or kind.right
+	end
+	return wrong and { right = right, wrong = wrong }
+end
+
+---Parameters of a type `fun(a: integer, b?: string)`, each with a type of one word.
+---@return test.parameter[]
+local function parameters_of(list)
+	local parameters = {}
+	for name, optional, text in (list .. ","):gmatch "([%w_%.]+)(%??):%s*([^%s,]+)%s*," do
+		parameters[#parameters + 1] = { name = name, kind = kind_of(text),
+			optional = optional ~= "" or text:find "%?$" ~= nil }
+	end
+	return parameters
 end
 
 ---@return test.signature[]
 local function signatures_of(path, module)
 	local found, parameters = {}, {}
 	for line in io.lines(path) do
+		local field, list = line:match "^%-%-%-@field ([%w_]+) a?s?y?n?c? ?fun%(([^()]*)%)"
+		if field and FIELDS_ARE_FUNCTIONS[module] then
+			found[#found + 1] = { module = module, name = field, parameters = parameters_of(list) }
+		end
 		local name, optional, text = line:match "^%-%-%-@param%s+([%w_]+)(%??)%s+(.+)$"
 		if name then
 			-- a type ends at the first blank that is not inside brackets
@@ -109,9 +192,12 @@ local function signatures_of(path, module)
 			parameters[#parameters + 1] = { name = name, kind = kind_of(text),
 				optional = optional ~= "" or text:find "%?$" ~= nil }
 		else
-			name = line:match "^function [%w_]+%.([%w_]+)%("
-			if name and #parameters > 0 then
-				found[#found + 1] = { module = module, name = name, parameters = parameters }
+			local owner, sign
+			owner, sign, name = line:match "^function ([%w_]+)([.:])([%w_]+)%("
+			local object = OBJECTS[module .. ":" .. tostring(owner)]
+			if name and #parameters > 0 and (sign == "." or object) then
+				found[#found + 1] = { module = module, name = name, parameters = parameters,
+					object = sign == ":" and object or nil }
 			end
 			if not line:find "^%-%-%-" then
 				parameters = {}
@@ -128,13 +214,16 @@ local victim
 local function try(signature, arguments)
 	victim = victim or subject.new()
 	local text = ([[
-		local func = require(%q)[%q]
+		local lib = require(%q)
+		local object = %s
+		local func = object[%q]
 		if not func then
 			return "missing"
 		end
 		local ok, err = pcall(func, %s)
 		return ok and "returned" or "raised", type(err) == "string" and err or type(err)
-	]]):format(signature.module, signature.name, table.concat(arguments, ", "))
+	]]):format(signature.module, signature.object or "lib", signature.name,
+		(signature.object and "object, " or "") .. table.concat(arguments, ", "))
 	local head = "local skynet = require 'skynet' skynet.retpack((function(...) " .. text
 		.. " end)(select(3, ...)))"
 	local ok, what, err = pcall(skynet.call_timeout, 300, victim, "lua", head)
@@ -155,21 +244,19 @@ local function arguments_with(signature, index, wrong)
 			arguments[i] = wrong
 			break -- those behind it are not looked at, or not there
 		end
-		local kind = TYPES[parameter.kind]
-		arguments[i] = kind and kind.right or "'text'"
+		arguments[i] = parameter.kind and parameter.kind.right or "'text'"
 	end
 	return arguments
 end
 
 local function check(signature)
-	local full = signature.module .. "." .. signature.name
+	local full = signature.module .. (signature.object and ":" or ".") .. signature.name
 	if LEFT_OUT[full] then
 		return
 	end
 	local wrongly, count = {}, 0
 	for i, parameter in ipairs(signature.parameters) do
-		local kind = TYPES[parameter.kind]
-		for _, wrong in ipairs(kind and kind.wrong or {}) do
+		for _, wrong in ipairs(parameter.kind and parameter.kind.wrong or {}) do
 			if TAKEN[full .. " " .. parameter.name] then
 				break
 			end
@@ -192,6 +279,7 @@ tap.run(function()
 	local paths = {}
 	for path in pairs(MODULES) do
 		paths[#paths + 1] = path
+		read_aliases(path)
 	end
 	table.sort(paths)
 	for _, path in ipairs(paths) do
