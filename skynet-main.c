@@ -310,8 +310,19 @@ largest_thread(const struct program *program) {
 }
 
 static int
+largest_spin(const struct program *program) {
+	int spin_us = 0;
+	for (int i = 0; i < program->node_count; i++) {
+		if (program->configs[i].socket_spin_us > spin_us)
+			spin_us = program->configs[i].socket_spin_us;
+	}
+	return spin_us;
+}
+
+static int
 start_nodes(struct program *program, struct skynet_error *error) {
-	struct skynet_runtime_config config = {.workers = largest_thread(program)};
+	struct skynet_runtime_config config = {
+		.workers = largest_thread(program), .socket_spin_us = largest_spin(program)};
 	program->runtime = skynet_runtime_create(&config, error);
 	if (program->runtime == NULL)
 		return error->code;

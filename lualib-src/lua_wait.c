@@ -37,12 +37,13 @@ fork_task(lua_State *L) {
 	return 1;
 }
 
-/// Delays beyond this (1,400 years) are cut to it, so that no sum overflows.
+/* Delays beyond this (1,400 years) are cut to it, so that no sum overflows. */
+#define LONGEST_DELAY_CS ((lua_Integer)1 << 42)
+
 static lua_Integer
 check_delay(lua_State *L, int index) {
-	static const lua_Integer longest = (lua_Integer)1 << 42;
 	lua_Integer delay_cs = luaL_checkinteger(L, index);
-	return delay_cs < longest ? delay_cs : longest;
+	return delay_cs < LONGEST_DELAY_CS ? delay_cs : LONGEST_DELAY_CS;
 }
 
 /// Pushes a text about where a timeout is made.
@@ -137,12 +138,23 @@ wait_reveal_timeouts(lua_State *L, struct lua_service *service) {
 	}
 }
 
+/// Reads (delay_cs, f), leaves nothing else on the stack.
+static inline lua_Integer
+timeout_arguments(lua_State *L, const struct lua_service *service) {
+	const struct layout_value *arguments = service_arguments(L, service, 2);
+	if (LIKELY(arguments != NULL && arguments[1].tag == LAYOUT_INTEGER &&
+		    arguments[1].payload.integer < LONGEST_DELAY_CS && lua_gettop(L) == 2))
+		return arguments[1].payload.integer;
+	lua_Integer delay_cs = check_delay(L, 1);
+	lua_settop(L, 2);
+	return delay_cs;
+}
+
 /// timeout(delay_cs, f) -> thread
 static int
 timeout(lua_State *L) {
 	struct lua_service *service = service_of(L);
-	lua_Integer delay_cs = check_delay(L, 1);
-	lua_settop(L, 2);
+	lua_Integer delay_cs = timeout_arguments(L, service);
 	if (UNLIKELY(service->trace_timeout))
 		push_origin(L, delay_cs);
 	else if (LIKELY(service->caller_known && !lua_isnil(L, 2) && !caller_wants_result(L)))

@@ -1,11 +1,28 @@
 #include "base/thread.h"
 
+#include <limits.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #ifdef __linux__
 #include <sched.h>
 #include <sys/syscall.h>
-#include <unistd.h>
+#endif
+
+int
+thread_processor_count(void) {
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef __linux__
+	cpu_set_t set;
+	if (sched_getaffinity(0, sizeof set, &set) == 0)
+		count = CPU_COUNT(&set);
+#endif
+	if (count < 1)
+		return 1;
+	return count > INT_MAX ? INT_MAX : (int)count;
+}
+
+#ifdef __linux__
 
 /* The scheduler of Linux gives a thread that becomes ready the processor at once when the turn that
  * it asks for would end before that of the one that runs. By default all ask for about 3 ms. */

@@ -1,12 +1,13 @@
 /* Inside of the socket server, shared by its files: socket_server.c (life, poll, requests),
- * socket_open.c (descriptors are made and dialled), socket_read.c (events that come in),
- * socket_send.c (what goes out), socket_guard.c (who is at the other end), socket_option.c
- * (options, statistics). "Poller" is the thread that holds the poll role.
+ * socket_wait.c (waiting), socket_open.c (descriptors are made and dialled), socket_read.c (events
+ * that come in), socket_send.c (what goes out), socket_guard.c (who is at the other end),
+ * socket_option.c (options, statistics). "Poller" is the thread that holds the poll role.
  */
 #ifndef SKYNET_SOCKET_CORE_H
 #define SKYNET_SOCKET_CORE_H
 
 #include "guard/guard.h"
+#include "io/poll_spin.h"
 #include "io/resolver.h"
 #include "io/socket_poll.h"
 #include "io/socket_request.h"
@@ -49,6 +50,7 @@ struct socket_server {
 	socket_event_fn deliver;
 	void *deliver_ud;
 	int delivered;
+	struct poll_spin spin;
 	int reserve_fd;             /* given up for a moment when descriptors run out; -1: none */
 	struct socket_entry *timed; /* sockets with a deadline */
 	uint64_t next_deadline_ns;  /* smallest of them, UINT64_MAX: none */
@@ -57,6 +59,13 @@ struct socket_server {
 	size_t spare_size;
 	char *scratch;
 };
+
+/* ---- socket_wait.c ---- */
+
+/// Waits for at most `timeout_ms` (-1: no limit), or until a request comes or the poller is woken.
+/// Stores up to `capacity` events and returns their number. Poller.
+int socket_wait(struct socket_server *server, struct socket_poll_event *events, int capacity,
+	int timeout_ms);
 
 /* ---- socket_server.c ---- */
 

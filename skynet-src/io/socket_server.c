@@ -563,22 +563,6 @@ handle_ready(struct socket_server *server, const struct socket_poll_event *event
 		socket_writable(server, entry);
 }
 
-static int
-wait_ready(struct socket_server *server, struct socket_poll_event *events, int timeout_ms) {
-	if (timeout_ms != 0) {
-		/* See wake_sleeper. */
-		atomic_store_explicit(&server->sleeping, true, memory_order_seq_cst);
-		if (!socket_request_empty(&server->requests) ||
-			atomic_load_explicit(&server->woken, memory_order_seq_cst))
-			timeout_ms = 0;
-	}
-	int count = socket_poll_wait(&server->poll, events, POLL_EVENTS, timeout_ms);
-	atomic_store_explicit(&server->sleeping, false, memory_order_relaxed);
-	/* Acquire pairs with the store in socket_server_wake. */
-	atomic_exchange_explicit(&server->woken, false, memory_order_acquire);
-	return count;
-}
-
 int
 socket_server_poll(
 	struct socket_server *server, int timeout_ms, socket_event_fn deliver, void *ud) {
@@ -589,7 +573,7 @@ socket_server_poll(
 	run_requests(server);
 	run_deadlines(server);
 	timeout_ms = server->delivered > 0 ? 0 : limit_timeout(server, timeout_ms);
-	int count = wait_ready(server, events, timeout_ms);
+	int count = socket_wait(server, events, POLL_EVENTS, timeout_ms);
 	for (int i = 0; i < count; i++)
 		handle_ready(server, &events[i]);
 	run_requests(server);

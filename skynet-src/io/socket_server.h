@@ -100,6 +100,10 @@ void socket_server_destroy(struct socket_server *server);
 int socket_server_poll(
 	struct socket_server *server, int timeout_ms, socket_event_fn deliver, void *ud);
 
+/// Lets further polls look for events for up to `limit_ns` before they sleep, where that pays; 0:
+/// not. Only the holder of the poll role. The clock must move by itself.
+void socket_server_spin(struct socket_server *server, uint64_t limit_ns);
+
 /// Makes a blocked poll return, or the next one not block. Any thread. Costs a system call only
 /// when the poller is blocked.
 void socket_server_wake(struct socket_server *server);

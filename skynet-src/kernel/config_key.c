@@ -245,6 +245,13 @@ static const struct config_key KEYS[] = {
 		.choices = "reject|close",
 		.fallback = "close",
 		.meaning = "at socket_buffer_limit: the send fails, or the connection is closed"},
+	{.name = "socket_spin",
+		.type = CONFIG_INTEGER,
+		.min = 0,
+		.max = 10000,
+		.fallback = "100",
+		.meaning =
+			"microseconds to look for socket events before sleeping; 0: sleep at once"},
 	{.name = "topic_limit",
 		.type = CONFIG_INTEGER,
 		.min = 0,
@@ -437,6 +444,8 @@ store_number(struct skynet_config *config, const char *name, int64_t value) {
 		config->socket_buffer_limit = value;
 	else if (strcmp(name, "socket_buffer_policy") == 0)
 		config->socket_buffer_policy = (int)value;
+	else if (strcmp(name, "socket_spin") == 0)
+		config->socket_spin_us = (int)value;
 }
 
 int

@@ -1,12 +1,11 @@
 #include "kernel/config_setting.h"
 
 #include <assert.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/thread.h"
 #include "kernel/config_key.h"
 #include "skynet_malloc.h"
 
@@ -46,24 +45,16 @@ compare_keys(const void *left, const void *right) {
 	return strcmp(a->key, b->key);
 }
 
-/* Processors that this process may use, 1 to WORKERS_MAX. */
 static int
-processor_count(void) {
-	long count = sysconf(_SC_NPROCESSORS_ONLN);
-#ifdef __linux__
-	cpu_set_t set;
-	if (sched_getaffinity(0, sizeof set, &set) == 0)
-		count = CPU_COUNT(&set);
-#endif
-	if (count < 1)
-		return 1;
-	return count > WORKERS_MAX ? WORKERS_MAX : (int)count;
+default_thread(void) {
+	int count = thread_processor_count();
+	return count > WORKERS_MAX ? WORKERS_MAX : count;
 }
 
 static void
 add_defaults(struct skynet_config *config) {
 	char processors[16];
-	snprintf(processors, sizeof processors, "%d", processor_count());
+	snprintf(processors, sizeof processors, "%d", default_thread());
 	const struct config_key *key;
 	for (size_t i = 0; (key = config_key_at(i)) != NULL; i++) {
 		if (!key->written || config_setting_find(config, key->name) != NULL)

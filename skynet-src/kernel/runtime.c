@@ -69,6 +69,9 @@ skynet_runtime_create(const struct skynet_runtime_config *config, struct skynet_
 	runtime->clock = config->clock != NULL ? config->clock : &runtime->system_clock;
 	runtime->start_ns = clock_monotonic_ns(runtime->clock);
 	runtime->start_wall_ns = clock_wall_ns(runtime->clock);
+	runtime->spin_ns =
+		(uint64_t)(config->socket_spin_us > 0 ? config->socket_spin_us : 0) * 1000;
+	runtime->processors = thread_processor_count();
 	mutex_init(&runtime->poll_role, LOCK_RANK_POLL);
 	pthread_mutex_init(&runtime->lock, NULL);
 	pthread_cond_init(&runtime->node_ended, NULL);
@@ -83,9 +86,19 @@ skynet_runtime_create(const struct skynet_runtime_config *config, struct skynet_
 
 /* ---- threads ---- */
 
+/* True when the workers that run leave a processor for this thread. */
+static bool
+processor_to_spare(struct skynet_runtime *runtime) {
+	struct scheduler *scheduler = &runtime->scheduler;
+	int busy = scheduler->worker_count -
+		   atomic_load_explicit(&scheduler->idle, memory_order_relaxed);
+	return runtime->processors > 1 && busy < runtime->processors;
+}
+
 static void
 poll_sockets(struct skynet_runtime *runtime, int wait_ms) {
 	mutex_acquire(&runtime->poll_role);
+	socket_server_spin(runtime->sockets, processor_to_spare(runtime) ? runtime->spin_ns : 0);
 	socket_server_poll(runtime->sockets, wait_ms, socket_service_deliver, runtime);
 	mutex_release(&runtime->poll_role);
 }

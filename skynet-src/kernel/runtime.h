@@ -54,6 +54,8 @@ struct skynet_runtime {
 	struct shared_table *shared;
 
 	struct mutex poll_role; /* held by the thread that polls */
+	uint64_t spin_ns;       /* the longest for which it looks before it sleeps */
+	int processors;
 	pthread_t socket_thread, timer_thread;
 	bool started;
 	atomic_bool quit;

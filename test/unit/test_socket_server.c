@@ -635,6 +635,27 @@ a_blocked_poll_returns_when_woken(void **state) {
 }
 
 static void
+a_poll_that_looks_before_it_sleeps_misses_nothing(void **state) {
+	struct fixture *f = *state;
+	int port, listener = start_listener(f, &port);
+	int peer = peer_dial(port);
+	int id = EXPECT(f, ACCEPT, listener, NULL);
+	socket_server_start(f->server, f->owner, id);
+	EXPECT(f, CONNECT, id, "start");
+	/* So long that the test would not end if it looked for anything less than all. */
+	socket_server_spin(f->server, UINT64_C(3600) * 1000000000);
+	for (int i = 0; i < 200; i++) {
+		peer_write(peer, "x");
+		EXPECT(f, DATA, id, "x");
+		pthread_t thread;
+		assert_int_equal(pthread_create(&thread, NULL, wake_later, f), 0);
+		assert_int_equal(socket_server_poll(f->server, -1, record_event, f), 0);
+		pthread_join(thread, NULL);
+	}
+	close(peer);
+}
+
+static void
 a_watched_file_is_told_when_it_changes(void **state) {
 	struct fixture *f = *state;
 	char folder[] = "/tmp/skynet-test-XXXXXX", path[64], other[64];
@@ -712,6 +733,7 @@ main(void) {
 		CASE(the_sockets_of_a_node_are_closed_without_a_word),
 		CASE(listeners_of_a_node_close_first),
 		CASE(a_blocked_poll_returns_when_woken),
+		CASE(a_poll_that_looks_before_it_sleeps_misses_nothing),
 		CASE(a_watched_file_is_told_when_it_changes),
 		CASE(ipv6_is_listened_on_for_both_families),
 	};
