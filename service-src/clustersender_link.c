@@ -390,12 +390,16 @@ sender_confirm(struct link *link, bool now) {
 	lane_output_write(&link->output, head, size, NULL, 0);
 }
 
-/* Looks after a connection to a node that may know the probe. Ends it when it has been silent. */
+/* Looks after a connection to a node that may know the probe. Ends it when it has been silent:
+ * nodes of other kinds answer the probe too, with an error; as long as it is not known to be one of
+ * ours, it may take longer, and for ever when nobody waits for it. */
 static void
 beat(struct clustersender *sender, struct link *link, bool known) {
 	uint64_t silent_ns = skynet_clock_ns(sender->context) - link->heard_ns;
 	uint64_t patience_ns = (uint64_t)sender->heartbeat_ms * MISSED_BEATS * NS_PER_MS;
-	if (known && link->probe_ns != 0 && silent_ns > patience_ns) {
+	if (!known && patience_ns < DIAL_MS * NS_PER_MS)
+		patience_ns = DIAL_MS * NS_PER_MS;
+	if (link->probe_ns != 0 && silent_ns > patience_ns && (known || link->waiting > 0)) {
 		cut_link(sender, link, "gives no sign of life");
 	} else if (link->probe_ns == 0) {
 		sender_probe(sender, link);

@@ -8,6 +8,8 @@ local socket = require "skynet.socket"
 local control = require "skynet.harbor_control"
 
 local HELLO_CS <const> = 1000
+---As many ids have room in one message.
+local OURS_MAX <const> = 200
 
 ---@class cmaster.member
 ---@field id integer
@@ -73,7 +75,7 @@ local function join(fd, id, address, extension)
 		old.fd = nil
 	end
 	members[id] = nil
-	local dialers = 0
+	local dialers, ours = 0, ""
 	for other_id, other in pairs(members) do
 		if other.fd then
 			control.write(other.fd, "C", id, address, other.incarnation and extension)
@@ -82,10 +84,13 @@ local function join(fd, id, address, extension)
 			end
 			other.met[id] = true
 			member.met[other_id] = true
+			if other.incarnation and #ours < OURS_MAX then
+				ours = ours .. string.char(other_id)
+			end
 		end
 	end
 	members[id] = member
-	control.write(fd, "W", dialers, extension and {} or nil)
+	control.write(fd, "W", dialers, extension and { ours = ours } or nil)
 	skynet.error(("harbor %d has joined (%s)"):format(id, address))
 	return member
 end

@@ -83,7 +83,8 @@ local function join()
 			membership.tell("Q", name)
 		end,
 	}
-	local count = membership.join(fd)
+	local count, extension = membership.join(fd)
+	links.expect(extension and extension.ours)
 	skynet.fork(membership.follow, on, function()
 		names.repeat_all(own_id)
 	end)

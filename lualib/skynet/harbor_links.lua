@@ -76,7 +76,7 @@ end
 local function hand_over(peer, fd, dialed)
 	socket.abandon(fd)
 	peer.open = true
-	transport.open(peer.id, fd, dialed, dialed and peer.ours)
+	transport.open(peer.id, fd, dialed, peer.ours)
 end
 
 ---Dial once. False: there was nobody.
@@ -181,6 +181,18 @@ function links.listen(id, address)
 	return control.listen(address, function(fd, from)
 		skynet.fork(accept, fd, from)
 	end)
+end
+
+---The master says which nodes that are going to dial this one are of ours, by a string of their
+---ids: they answer heartbeats from the first one on, and are lost when they do not.
+---@param ids any
+function links.expect(ids)
+	for i = 1, type(ids) == "string" and #ids or 0 do
+		local id = ids:byte(i)
+		if control.is_id(id) and id ~= own_id then
+			peer_of(id).ours = true
+		end
+	end
 end
 
 ---The master says where a node is.

@@ -50,6 +50,7 @@ end
 ---@async
 ---@param new_fd integer
 ---@return integer dialers  nodes that are going to dial this one
+---@return table? extension  of the master
 local function say_hello(new_fd)
 	socket.timeout(new_fd, JOIN_CS)
 	control.write(new_fd, "H", settings.id, settings.address, { incarnation = incarnation })
@@ -60,7 +61,7 @@ local function say_hello(new_fd)
 		fd = new_fd
 		ours = control.extension(extension) ~= nil
 		heard = skynet.now()
-		return value
+		return value, control.extension(extension)
 	elseif letter == "E" then
 		error(("the master refuses: %s"):format(tostring(value)), 0)
 	end
@@ -95,7 +96,7 @@ end
 
 ---Join by a connection that `reach` has made; raises when the master refuses.
 ---@async
----@type fun(fd: integer): integer
+---@type fun(fd: integer): integer, table?
 membership.join = say_hello
 
 ---Send to the master.

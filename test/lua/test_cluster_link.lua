@@ -300,6 +300,12 @@ local function beats()
 	tap.is(cluster.call("mute", "@any"), "yes", "a node that knows no probe serves")
 	tap.eventually(function() return #mute.seen >= 2 end, "it is probed too")
 	tap.is(cluster.call("mute", "@any"), "yes", "and not held dead for its silence")
+	local stopped = new_stranger(function() end)
+	cluster.reload { stopped = stopped.address }
+	local stopped_call = later(cluster.call, "stopped", "@any")
+	tap.eventually(function() return stopped_call.done end,
+		"one that never says anything fails the calls that wait for it")
+	tap.is(skynet.error_kind(stopped_call.value), "dead_node", "for its node is dead")
 	local old = new_stranger(function(request)
 		if request.probe then
 			socket.write(request.from, answer(PROBE, 0, "name not found"))
