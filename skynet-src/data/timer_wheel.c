@@ -159,12 +159,33 @@ next_place(const struct timer_wheel *wheel, uint64_t *begin) {
 	return level * SLOT_COUNT + digit;
 }
 
+/* Walks through the entries of a slot, which another thread may have written, so that each has to
+ * come from far. Those that were made in a row are spaced evenly, or in a pattern: where the next
+ * ones are is guessed from the last. */
+#define WALK_AHEAD 8
+
+struct walk {
+	uint32_t passed[WALK_AHEAD];
+	uint32_t count;
+};
+
+static inline void
+walk_on(struct walk *walk, const struct timer_wheel *wheel, uint32_t index) {
+	uint32_t *before = &walk->passed[walk->count++ % WALK_AHEAD];
+	uint32_t guess = index + (index - *before);
+	*before = index;
+	if (guess < wheel->entry_count)
+		__builtin_prefetch(entry_at(wheel, guess), 1);
+}
+
 /* Distributes the entries of a slot whose time has come over lower levels. */
 static void
 cascade(struct timer_wheel *wheel, uint32_t place) {
 	uint32_t index = wheel->slots[place].first;
+	struct walk walk = {.count = 0};
 	mark_empty(wheel, place);
 	while (index != NONE) {
+		walk_on(&walk, wheel, index);
 		struct timer_entry *entry = entry_at(wheel, index);
 		uint32_t next = entry->next;
 		link_entry(wheel, index, entry);
@@ -250,7 +271,9 @@ drain(struct timer_wheel *wheel, uint32_t place, struct timer_payload *expired, 
 	struct timer_slot *slot = &wheel->slots[place];
 	uint32_t index = slot->first;
 	size_t n = 0;
+	struct walk walk = {.count = 0};
 	while (index != NONE && n < capacity) {
+		walk_on(&walk, wheel, index);
 		struct timer_entry *entry = entry_at(wheel, index);
 		uint32_t next = entry->next;
 		expired[n++] = entry->payload;
