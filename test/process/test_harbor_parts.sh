@@ -131,7 +131,7 @@ numbered=$(one_line 'function numbered(target, seed)
 	return skynet.call(target, "lua", "numbers")
 end')
 relays=$(one_line 'function relays(target, count)
-	local right = 0
+	right = 0
 	for i = 1, count do
 		local text = string.char(64 + i):rep(400000 + i)
 		skynet.fork(function()
@@ -140,11 +140,6 @@ relays=$(one_line 'function relays(target, count)
 			right = right + (found == text and 1 or 0)
 		end)
 	end
-	local deadline = skynet.now() + 3000
-	while right < count and skynet.now() < deadline do
-		skynet.sleep(1)
-	end
-	return right
 end')
 up 2 "$quiet"
 ask 1 "$numbered" >/dev/null
@@ -152,8 +147,8 @@ ask 2 "$numbered $relays" >/dev/null
 is "small_and_large_ones_keep_their_order" \
 	"$(ask 2 "numbered(harbor.queryname 'NODE1', 3)")" "200 0"
 is "in_the_other_direction_too" "$(ask 1 "numbered(harbor.queryname 'NODE2', 4)")" "200 0"
-is "calls_of_many_services_at_a_time_are_all_answered" \
-	"$(ask 2 'relays(harbor.queryname "NODE1", 40)')" 40
+ask 2 'relays(harbor.queryname "NODE1", 40)' >/dev/null
+check "calls_of_many_services_at_a_time_are_all_answered" answers 2 right 40 || ask 2 right
 ask 2 'text = ("x"):rep(16000000) for i = 1, 3 do later(i, harbor.queryname "NODE1", "never", text) end' \
 	>/dev/null
 kill_node 1
