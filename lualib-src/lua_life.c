@@ -241,7 +241,8 @@ leave(lua_State *L) {
 
 /* ---- other services ---- */
 
-/// Calls with `count` words in front of the arguments.
+/// Calls with `count` words in front of the arguments. What is asked here waits for the start of a
+/// service, however long that takes: without a deadline, whatever the setting `call_timeout` says.
 static int
 call_with_words(lua_State *L, const char *const *words, int count) {
 	luaL_checkstack(L, count + 1, NULL);
@@ -249,7 +250,7 @@ call_with_words(lua_State *L, const char *const *words, int count) {
 		lua_pushstring(L, words[i]);
 		lua_insert(L, i + 1);
 	}
-	return call_start(L, service_of(L)->call_timeout_cs);
+	return call_start(L, 0);
 }
 
 /// newservice(name, ...) -> address

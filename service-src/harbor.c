@@ -8,7 +8,7 @@
  *     C id                close the link
  *     M id                a call: "yes" when that node runs in this process; then its link is up
  * and hears, as PTYPE_TEXT: "Q name" (a message for an unknown name waits), "U id" (the link is
- * up), "D id" (it has no socket any more).
+ * up), "D id reason" (it has no socket any more).
  * All state belongs to the turn of this service.
  */
 #include <errno.h>

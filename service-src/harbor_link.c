@@ -15,6 +15,7 @@
 #define KEEPALIVE_INTERVAL_S 5
 #define USER_TIMEOUT_MS      20000
 #define REASON_MAX           128
+#define DROP_PAUSE_NS        UINT64_C(1000000000)
 #define DEAD_SERVICE         "dead_service"
 
 #define GATHER_SIZE ((size_t)262144) /* then it is written, even if more messages wait */
@@ -267,6 +268,26 @@ send_message(struct harbor_link *link, const struct waiting_message *message) {
 	write_message(link, message);
 }
 
+/* One line in a second at most, with how many there were without. */
+static void
+log_drop(struct harbor_link *link, const struct waiting_message *message) {
+	struct harbor *harbor = link->harbor;
+	char more[64] = "";
+	uint64_t now_ns = skynet_clock_ns(harbor->context);
+	if (harbor->drop_told_ns != 0 && now_ns - harbor->drop_told_ns < DROP_PAUSE_NS) {
+		harbor->drops_untold++;
+		return;
+	}
+	if (harbor->drops_untold > 0)
+		snprintf(more, sizeof more, ", and %llu before that were not told",
+			(unsigned long long)harbor->drops_untold);
+	skynet_error(harbor->context,
+		"Drop message to harbor %d from %x to %x (session = %d, msgsz = %zu)%s", link->id,
+		message->source, message->destination, message->session, message->size, more);
+	harbor->drop_told_ns = now_ns;
+	harbor->drops_untold = 0;
+}
+
 void
 harbor_link_send(struct harbor_link *link, const struct waiting_message *message) {
 	struct harbor *harbor = link->harbor;
@@ -283,21 +304,18 @@ harbor_link_send(struct harbor_link *link, const struct waiting_message *message
 			harbor_start_ticking(harbor);
 		break;
 	case LINK_DOWN:
-		skynet_error(harbor->context,
-			"Drop message to harbor %d from %x to %x (session = %d, msgsz = %zu)",
-			link->id, message->source, message->destination, message->session,
-			message->size);
+		log_drop(link, message);
 		harbor_refuse(harbor, message, "dead_node: there is no link to that node");
 		break;
 	}
 }
 
-/* Tells the slave what has become of a link. */
+/* Tells the slave what has become of a link, and why. */
 static void
-tell_slave(struct harbor_link *link, char letter) {
+tell_slave(struct harbor_link *link, char letter, const char *reason) {
 	struct harbor *harbor = link->harbor;
-	char text[REASON_MAX];
-	int size = snprintf(text, sizeof text, "%c %d", letter, link->id);
+	char text[REASON_MAX + 16];
+	int size = snprintf(text, sizeof text, "%c %d%.*s", letter, link->id, REASON_MAX, reason);
 	skynet_send(harbor->context, 0, harbor->slave, PTYPE_TEXT, 0, text, (size_t)size);
 }
 
@@ -305,7 +323,7 @@ static void
 go_up(struct harbor_link *link) {
 	struct waiting_message message;
 	link->state = LINK_UP;
-	tell_slave(link, 'U');
+	tell_slave(link, 'U', "");
 	/* The first frame: by it the peer knows with whom it speaks when it answers. */
 	if (link->beats) {
 		write_ping(link);
@@ -539,7 +557,7 @@ harbor_link_join(struct harbor_link *link) {
 	name_table_each(&harbor->names, forget_name, link);
 	link->local = true;
 	link->state = LINK_DOWN;
-	tell_slave(link, 'U');
+	tell_slave(link, 'U', "");
 	while (message_queue_pop(&link->queue, &message))
 		skynet_send(harbor->context, message.source, message.destination,
 			message.type | PTYPE_TAG_DONTCOPY, message.session, message.data,
@@ -551,6 +569,8 @@ harbor_link_close(struct harbor_link *link, const char *reason) {
 	struct harbor *harbor = link->harbor;
 	if (link->fd == NO_SOCKET && !link->local)
 		return;
+	char told[REASON_MAX];
+	snprintf(told, sizeof told, " %s", reason);
 	skynet_error(harbor->context, "harbor %d is disconnected: %s", link->id, reason);
 	if (link->fd != NO_SOCKET)
 		forget_socket(link);
@@ -561,7 +581,7 @@ harbor_link_close(struct harbor_link *link, const char *reason) {
 	while (message_queue_pop(&link->queue, &message))
 		harbor_refuse(harbor, &message, "dead_node: the node was lost");
 	call_table_lose(&harbor->calls, link->id, fail_call, harbor);
-	tell_slave(link, 'D');
+	tell_slave(link, 'D', told);
 }
 
 void

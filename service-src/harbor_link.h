@@ -59,7 +59,9 @@ struct harbor {
 	int open_count;
 	int touched[HARBOR_COUNT]; /* harbor ids of the links that may have something to write */
 	int touched_count;
-	uint32_t unsettled; /* messages since they were written to */
+	uint64_t drop_told_ns; /* when a dropped message was last told of in the log; 0: never */
+	uint64_t drops_untold; /* since then */
+	uint32_t unsettled;    /* messages since they were written to */
 };
 
 /// The link that uses a socket, NULL when there is none.

@@ -64,6 +64,31 @@ local command = {
 	LINKMASTER = membership.command.LINKMASTER,
 }
 
+-- ---- names of nodes that are lost ----
+
+---Nodes that were lost while there was no master who could tell their names again, as far as they
+---have any: what is known of them is kept until then.
+---@type table<integer, boolean>
+local lost = {}
+
+---@param id integer
+local function lose_names(id)
+	if membership.is_joined() then
+		names.forget_node(id)
+	else
+		lost[id] = true
+	end
+end
+
+---There is a master again.
+local function rejoined()
+	for id in pairs(lost) do
+		names.forget_node(id)
+	end
+	lost = {}
+	names.repeat_all(own_id)
+end
+
 -- ---- start and stop ----
 
 ---@async
@@ -72,7 +97,7 @@ local function join()
 	if not address or not master then
 		error("settings 'address' and 'master' are needed when 'harbor' is not 0", 0)
 	end
-	listener = links.listen(own_id, address)
+	listener = links.listen(own_id, address, lose_names)
 	local fd = membership.reach { id = own_id, address = address, master = master }
 	transport.launch(own_id)
 	names.connect {
@@ -85,9 +110,7 @@ local function join()
 	}
 	local count, extension = membership.join(fd)
 	links.expect(extension and extension.ours)
-	skynet.fork(membership.follow, on, function()
-		names.repeat_all(own_id)
-	end)
+	skynet.fork(membership.follow, on, rejoined)
 	membership.watch()
 	if count > 0 then
 		links.await_dialers(count, DIALERS_CS)

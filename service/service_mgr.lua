@@ -15,10 +15,11 @@ local NETWORK_MANAGER <const> = "SERVICE"
 local LOCAL_MANAGER <const> = ".service"
 ---How long another service may take to say what it is doing, in centiseconds.
 local PATIENCE <const> = 300
----The end of a service is waited for without a deadline, whatever `call_timeout` says.
+---The start and the end of a service are waited for, whatever `call_timeout` says.
 local FOREVER_CS <const> = 0x7fffffff
----Between two attempts to report to the manager of the network.
+---Between two attempts to report to the manager of the network, the first and the longest.
 local REPORT_CS <const> = 100
+local REPORT_MAX_CS <const> = 500
 
 ---@enum service_mgr.state
 local STATE <const> = { QUERIED = 1, LAUNCHING = 2, READY = 3, FAILED = 4 }
@@ -242,8 +243,8 @@ end
 
 ---@async
 local function launch_there(key, name, ...)
-	local call <const> = skynet.call
-	skynet.retpack(launch(key, false, call, NETWORK_MANAGER, "lua", "LAUNCH", GLOBAL .. name, ...))
+	skynet.retpack(launch(key, false, skynet.call_timeout, FOREVER_CS, NETWORK_MANAGER, "lua",
+		"LAUNCH", GLOBAL .. name, ...))
 end
 
 ---Wait for the network to know `key`. A launch from this node may be first.
@@ -251,8 +252,8 @@ end
 ---@param key string
 ---@param entry service_mgr.entry
 local function ask_network(key, entry, name, ...)
-	local ok, address, err =
-		pcall(skynet.call, NETWORK_MANAGER, "lua", "QUERY", GLOBAL .. name, ...)
+	local ok, address, err = pcall(skynet.call_timeout, FOREVER_CS, NETWORK_MANAGER, "lua",
+		"QUERY", GLOBAL .. name, ...)
 	entry.asking = nil
 	if entries[key] ~= entry or entry.state ~= STATE.QUERIED then
 		return
@@ -394,14 +395,31 @@ local function serve_network()
 	skynet.register(NETWORK_MANAGER)
 end
 
+---Wait until node `id` is linked again, or the manager of the network is on another one.
+---@async
+---@param id integer
+local function await_manager(id)
+	local connected = false
+	skynet.fork(function()
+		harbor.connect(id)
+		connected = true
+	end)
+	local pause = REPORT_CS
+	skynet.yield()
+	while not connected and skynet.harbor(harbor.queryname(NETWORK_MANAGER)) == id do
+		skynet.sleep(pause)
+		pause = math.min(pause * 2, REPORT_MAX_CS)
+	end
+end
+
 ---Report again whenever the link to the manager of the network has been broken: it has forgotten
----this node, or is another process.
+---this node, or is another process, perhaps with another harbor id.
 ---@async
 local function stay_reported()
 	while true do
 		local id = skynet.harbor(harbor.queryname(NETWORK_MANAGER))
 		harbor.link(id)
-		harbor.connect(id)
+		await_manager(id)
 		local ok, _, err
 		repeat
 			ok, _, err = pcall(skynet.call, NETWORK_MANAGER, "lua", "REPORT", skynet.self())

@@ -42,9 +42,10 @@ end
 ---Wait until the link to a node breaks; returns at once when there is none.
 ---@async
 ---@param id integer  harbor id
+---@return string? reason  why there is none any more
 function harbor.link(id)
 	check_id("linked", id)
-	skynet.call_timeout(FOREVER_CS, MEMBER, "lua", "LINK", id)
+	return skynet.call_timeout(FOREVER_CS, MEMBER, "lua", "LINK", id)
 end
 
 ---Wait until there is a link to a node; returns at once when there is one.

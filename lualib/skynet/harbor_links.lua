@@ -38,6 +38,10 @@ local stopping = false
 ---@type fun(left: boolean?)?
 local joining
 
+---Called with the id of a node whose link has broken.
+---@param _id integer
+local function on_loss(_id) end
+
 ---@param id integer
 ---@return skynet.harbor_links.peer
 local function peer_of(id)
@@ -51,7 +55,8 @@ end
 
 ---@param peer skynet.harbor_links.peer
 ---@param linked boolean
-local function set_linked(peer, linked)
+---@param reason string?  why it is not, for those who have waited for that
+local function set_linked(peer, linked, reason)
 	if linked == peer.linked then
 		return
 	end
@@ -63,7 +68,7 @@ local function set_linked(peer, linked)
 		waiting, peer.breaks = peer.breaks, {}
 	end
 	for _, response in ipairs(waiting) do
-		response(true)
+		response(true, reason)
 	end
 	if joining then
 		joining()
@@ -134,10 +139,12 @@ transport.on("U", function(id)
 	set_linked(peer, true)
 end)
 
-transport.on("D", function(id)
+transport.on("D", function(text)
+	local id, reason = text:match "^(%d+) ?(.*)$"
 	local peer = peer_of(math.tointeger(tonumber(id)))
 	peer.open, peer.up = nil, nil
-	set_linked(peer, false)
+	set_linked(peer, false, reason)
+	on_loss(peer.id)
 	if peer.address and (peer.ours or peer.renewed) and not stopping then
 		peer.renewed = nil
 		skynet.fork(function()
@@ -175,9 +182,11 @@ end
 ---@async
 ---@param id integer  harbor id of this node
 ---@param address string
+---@param lost fun(id: integer)  the link to a node has broken
 ---@return integer listener
-function links.listen(id, address)
+function links.listen(id, address, lost)
 	own_id = id
+	on_loss = lost
 	return control.listen(address, function(fd, from)
 		skynet.fork(accept, fd, from)
 	end)
@@ -210,7 +219,7 @@ function links.announced(id, address, extension)
 	if not peer.open then
 		skynet.fork(dial, peer)
 	elseif same then
-		set_linked(peer, peer.up or false)
+		set_linked(peer, peer.up or false, "it is not up")
 	elseif not incarnation and peer.linked then
 		-- a new master of the reference names the nodes that it finds; if this one is another
 		-- process than before, the old link ends by itself
@@ -228,7 +237,7 @@ end
 function links.gone(id)
 	local peer = peer_of(id)
 	peer.address = nil
-	set_linked(peer, false)
+	set_linked(peer, false, "the node has left the network")
 	if joining then
 		joining(true)
 	end
@@ -274,13 +283,13 @@ end
 ---@type table<"LINK"|"CONNECT", fun(...)>
 links.command = {}
 
----id: answers when the link breaks, at once when there is none.
+---id: answers when the link breaks, at once when there is none; with the reason.
 function links.command.LINK(id)
 	local peer = peers[id]
 	if peer and peer.linked then
 		table.insert(peer.breaks, skynet.response())
 	else
-		skynet.ret()
+		skynet.retpack "there is no link"
 	end
 end
 

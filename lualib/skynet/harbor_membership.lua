@@ -107,6 +107,12 @@ function membership.tell(letter, ...)
 	return fd ~= nil and control.write(fd, letter, ...)
 end
 
+---Whether there is a master now.
+---@return boolean
+function membership.is_joined()
+	return fd ~= nil
+end
+
 ---@async
 ---@param on table<string, fun(...)>  letter to handler
 local function read_all(on)

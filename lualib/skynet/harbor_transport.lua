@@ -16,7 +16,7 @@ local service
 ---@alias skynet.harbor_transport.letter
 ---| "Q" # a message waits for this name
 ---| "U" # the link to this harbor id is up
----| "D" # it has no socket any more
+---| "D" # it has no socket any more, and why: "id reason"
 ---@type table<skynet.harbor_transport.letter, fun(value: string)>
 local handlers = {}
 

@@ -48,13 +48,15 @@ is "nobody_is_called_silent_by_who_slept_as_long" \
 
 # ---- death ----
 ask 1 'later("call", harbor.queryname "NODE2", "never")' >/dev/null
-ask 1 'skynet.fork(function() harbor.link(2) done.link = "broken" end)' >/dev/null
+ask 1 'skynet.fork(function() done.why = harbor.link(2) done.link = "broken" end)' >/dev/null
 ask 3 'later("call", harbor.queryname "NODE2", "never")' >/dev/null
 ask 1 'old = harbor.queryname "NODE2"' >/dev/null
 kill_node 2
 check "a_waiting_call_fails_when_the_node_dies" answers 1 'done.call' dead_node
 check "so_does_that_of_the_third_node" answers 3 'done.call' dead_node
 check "who_watches_the_link_is_told" answers 1 'done.link' broken
+check "and_why" answers 1 'type(done.why) == "string" and #done.why > 0' true
+is "who_asks_later_is_told_that_there_is_none" "$(ask 1 'harbor.link(2)')" "there is no link"
 is "a_later_call_fails_at_once" \
 	"$(ask 1 'skynet.error_kind(select(2, pcall(skynet.call, old, "lua", "echo")))')" dead_node
 

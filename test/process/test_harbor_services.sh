@@ -50,7 +50,13 @@ check "the_new_manager_knows_the_other_nodes" answers 1 "$listed" listed
 check "the_tree_is_there_again" answers 3 \
 	'pcall(require("skynet.datacenter").set, "a", "b", 43) and require("skynet.datacenter").get("a", "b")' 43
 
-for id in 3 2 1; do
+# ---- and comes back under another id ----
+kill_node 1
+up 4 "standalone = '127.0.0.1:$master_port'"
+check "a_manager_with_another_id_is_told_of_the_others" answers 4 "$listed" listed
+check "and_launches_for_them" answers 2 'select(2, pcall(skynet.uniqueservice, true, "idle")) >> 24' 4
+
+for id in 3 2 4; do
 	kill_node $id TERM
 	is "node_${id}_ends_well" "$status" 0
 done

@@ -1,0 +1,21 @@
+-- config: call_timeout = 5
+---The deadline of calls does not count for who waits until a service has started.
+local skynet = require "skynet"
+local tap = require "tap"
+
+tap.run(function()
+	tap.raises(function()
+		skynet.call(skynet.newservice "subject", "lua", "")
+	end, "timeout", "a call that is not answered has the deadline of the setting")
+	tap.ok(skynet.newservice "slow_start", "a launch has none")
+	tap.ok(skynet.uniqueservice "slow_start", "nor has that of a unique service")
+	local found
+	skynet.fork(function()
+		found = skynet.queryservice "unique_slow"
+	end)
+	skynet.sleep(20)
+	local unique = skynet.uniqueservice "unique_slow"
+	tap.eventually(function()
+		return found == unique
+	end, "nor has who waits for somebody else to launch it")
+end)
