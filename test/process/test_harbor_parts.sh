@@ -113,6 +113,13 @@ frames "at_most_sixteen_are_under_way" $shown send "$confirms" \
 	expect 0000000f1468690100000.0a00000800000000 send "$(word 5 taken 458752)" \
 	$again 1 65536 $again 2 65536 $again 2 65536 $again 2 65536 $again 2 65536 \
 	$again 2 65536 $again 2 65536 $again 2 65536 $again 0 65536 $again 0 65536
+kind_of_a_call=$(asking 1 'skynet.error_kind(select(2, pcall(skynet.call_timeout, 10, 0x05000009, "lua")))')
+frames "what_waits_for_a_peer_that_confirms_nothing_is_bounded" $shown send "$confirms" \
+	run "$(asking 1 'deaf = ("x"):rep(1 << 20) for i = 1, 80 do
+		skynet.send(0x05000009, "lua", deaf) end')" \
+	is "$kind_of_a_call" overloaded \
+	run "$(asking 1 'for i = 1, 200 do skynet.send(0x05000009, "lua", deaf) end deaf = nil')" \
+	is "$kind_of_a_call" dead_node
 }
 
 # ---- both ends are ours ----
