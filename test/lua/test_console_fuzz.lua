@@ -5,6 +5,7 @@
 ---and what it finds is printed in hexadecimal and belongs into the corpus.
 local skynet = require "skynet"
 local input = require "skynet.console.input"
+local mutations = require "mutations"
 local socket = require "skynet.socket"
 local tap = require "tap"
 
@@ -20,16 +21,6 @@ local WORDS <const> = { "GET ", "POST ", " HTTP/1.1", "\r\n", "\r\n\r\n", "Conte
 	"8192", "8193", "-1", "99999", "Authorization: Bearer ", ":", "/", " ", "\t", "\0", "\255",
 	"auth ", "list", "call 1 ", ".launcher ", ":01000001", "\n", "\r", ("x"):rep(9000),
 	("y"):rep(66000) }
-
-local function corpus()
-	local texts = {}
-	local names <close> = assert(io.popen("ls " .. CORPUS))
-	for name in names:lines() do
-		local file <close> = assert(io.open(CORPUS .. "/" .. name, "rb"))
-		texts[#texts + 1] = file:read "a"
-	end
-	return texts
-end
 
 ---A reader of `text` in pieces of the sizes that `next_size` gives.
 local function reader_of(text, next_size)
@@ -73,42 +64,6 @@ local function understood(text, next_size)
 	end
 end
 
-local function cut(text, at)
-	return text:sub(1, at), text:sub(at + 1)
-end
-
----One change: bytes go, come, change, are doubled or come from another text.
-local function changed(text, other)
-	local head, tail = cut(text, math.random(0, #text))
-	local what = math.random(6)
-	if what == 1 then
-		return head .. tail:sub(math.random(1, 20))
-	elseif what == 2 then
-		return head .. WORDS[math.random(#WORDS)] .. tail
-	elseif what == 3 then
-		return head .. string.char(math.random(0, 255)) .. tail:sub(2)
-	elseif what == 4 then
-		return head .. tail:sub(1, math.random(100)) .. tail
-	elseif what == 5 then
-		return head .. other:sub(math.random(#other + 1))
-	end
-	return tail .. head
-end
-
-local function mutation(texts)
-	local text = texts[math.random(#texts)]
-	for _ = 1, math.random(0, 6) do
-		text = changed(text, texts[math.random(#texts)])
-	end
-	return text:sub(1, LARGEST)
-end
-
-local function hexadecimal(text)
-	return (text:gsub(".", function(byte)
-		return ("%02x"):format(byte:byte())
-	end))
-end
-
 ---The same, cut in several ways. Answers what is wrong, or nil.
 local function check(text)
 	local ways = {
@@ -139,11 +94,11 @@ local function readers_agree(texts)
 	local round = 0
 	repeat
 		round = round + 1
-		local text = texts[round] or mutation(texts)
+		local text = texts[round] or mutations.of(texts, WORDS, LARGEST)
 		local wrong = check(text)
 		if wrong then
 			return tap.fail("any bytes are understood the same in any pieces",
-				wrong .. "\n" .. hexadecimal(text))
+				wrong .. "\n" .. mutations.hexadecimal(text))
 		end
 		if round % 100 == 0 then
 			skynet.yield()
@@ -170,7 +125,7 @@ local function console_lives_on(texts)
 	local port = skynet.call(console, "debug", "INFO").port
 	local sent = 0
 	for round = 1, REAL_ROUNDS do
-		local text = texts[round] or mutation(texts)
+		local text = texts[round] or mutations.of(texts, WORDS, LARGEST)
 		if is_harmless(text) then
 			local fd = assert(socket.open("127.0.0.1", port))
 			socket.write(fd, text)
@@ -191,7 +146,7 @@ end
 
 tap.run(function()
 	math.randomseed(tonumber(os.getenv "FUZZ_SEED") or 20261122)
-	local texts = corpus()
+	local texts = mutations.corpus(CORPUS)
 	tap.ok(#texts >= 10, "there is a corpus")
 	readers_agree(texts)
 	console_lives_on(texts)
