@@ -51,7 +51,7 @@ end
 
 ---As `call`, but raises when there is no answer within `timeout` centiseconds.
 ---@async
----@param timeout integer
+---@param timeout integer  centiseconds, at least 0
 ---@param node string
 ---@param address cluster.address
 ---@param ... any

@@ -14,10 +14,12 @@ local function ret(...)
 	return skynet.retpack(...)
 end
 
+---Answers the size of the Lua state in KiB.
 function command.MEM()
 	ret(collectgarbage "count")
 end
 
+---Collects garbage and logs what that gave, unless it is being done already. Not answered.
 function command.GC()
 	if not collecting then
 		collecting = true
@@ -32,6 +34,8 @@ function command.GC()
 	skynet.ignoreret()
 end
 
+---Answers a table: tasks, messages that wait, processor time in seconds, messages so far and what
+---happened at the mailbox limit.
 function command.STAT()
 	ret {
 		task = skynet.task(),
@@ -45,6 +49,7 @@ function command.STAT()
 	}
 end
 
+---session: answers the stack of the task that waits for it; without one, stacks by thread.
 function command.TASK(session)
 	if session then
 		ret(skynet.task(session))
@@ -55,10 +60,12 @@ function command.TASK(session)
 	end
 end
 
+---Answers stacks with the number of tasks that have them.
 function command.UNIQTASK()
 	ret(skynet.uniqtask())
 end
 
+---pattern: ends the first task whose thread, as text, matches; answers nothing, or "Not found".
 function command.KILLTASK(pattern)
 	local thread = skynet.killthread(pattern)
 	if thread then
@@ -70,14 +77,17 @@ function command.KILLTASK(pattern)
 	end
 end
 
+---Answers what the function given to skynet.info_func returns, nothing without one.
 function command.INFO(...)
 	ret(info and info(...))
 end
 
+---Ends this service.
 function command.EXIT()
 	skynet.exit()
 end
 
+---source filename ...: runs code in this service; answers whether it ran, and its output.
 function command.RUN(source, filename, ...)
 	local inject = require "skynet.inject"
 	local arguments = table.pack(...)
@@ -89,6 +99,7 @@ function command.RUN(source, filename, ...)
 	ret(ok, output)
 end
 
+---addr: calls of this service to it fail as if it had ended.
 function command.TERM(addr)
 	skynet.term(addr)
 	if skynet.context() ~= 0 then
@@ -96,23 +107,28 @@ function command.TERM(addr)
 	end
 end
 
+---fd channel: begins a session of the debugger; answers when it has ended.
 function command.REMOTEDEBUG(...)
 	ret(require "skynet.remotedebug".start({ trash = core.trash }, ...))
 end
 
+---protocol: answers whether this service handles it.
 function command.SUPPORT(protocol)
 	ret(skynet.dispatch(protocol) ~= nil)
 end
 
+---Answers nothing, at once.
 function command.PING()
 	skynet.ret()
 end
 
+---Never answered; the request fails when this service ends.
 function command.LINK()
 	-- never answered, but by the end of this service
 	skynet.response()
 end
 
+---[protocol] flag: requests of that protocol, by default "lua", are traced or not.
 function command.TRACELOG(protocol, flag)
 	if type(protocol) ~= "string" then
 		flag = protocol

@@ -256,7 +256,7 @@ end
 ---stream: `false` and what is left.
 ---@async
 ---@param id integer
----@param n integer?
+---@param n integer? at least 0, which gives "" at once; raises an error below
 ---@return string|false|nil data nil after the time set with `socket.timeout`
 ---@return string? rest
 function socket.read(id, n)
@@ -377,14 +377,14 @@ socket.udp_address = driver.udp_address
 
 ---Close the socket when more than `size` bytes are unread while nobody waits for a count of bytes.
 ---@param id integer
----@param size integer?
+---@param size integer? nil: no limit
 function socket.limit(id, size)
 	check_entry(id).limit = check_count(size)
 end
 
 ---Let reads give up after `timeout` centiseconds with `nil, "timeout"`; nil: never.
 ---@param id integer
----@param timeout integer?
+---@param timeout integer? at least 0
 function socket.timeout(id, timeout)
 	check_entry(id).timeout = check_count(timeout)
 end

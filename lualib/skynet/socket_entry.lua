@@ -293,6 +293,8 @@ skynet.register_protocol {
 
 ---Gives back a callback, or raises an error in the caller of the function that was given it: what
 ---is called later must be something that can be called, nil is for none.
+---@param callback any
+---@return function? callback
 function M.check_callback(callback)
 	local kind = type(callback)
 	if kind ~= "function" and kind ~= "nil" and not (getmetatable(callback) or {}).__call then
@@ -302,6 +304,8 @@ function M.check_callback(callback)
 end
 
 ---The same for a number of bytes or centiseconds.
+---@param count any
+---@return integer? count
 function M.check_count(count)
 	if count ~= nil and not math.tointeger(tonumber(count)) then
 		error("bad argument #2 (integer expected, got " .. tostring(count) .. ")", 3)
