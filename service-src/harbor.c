@@ -23,6 +23,7 @@
 #include "skynet_server.h"
 #include "skynet_socket.h"
 
+#define DROP_PAUSE_NS     UINT64_C(1000000000)
 #define COMMAND_MAX       128
 #define TICK_DEFAULT_MS   5000
 #define TICK_MAX_MS       3600000
@@ -61,6 +62,7 @@ harbor_release(struct harbor *harbor) {
 	}
 	name_table_fini(&harbor->names);
 	call_table_fini(&harbor->calls);
+	served_table_fini(&harbor->served);
 	skynet_free(harbor);
 }
 
@@ -124,6 +126,15 @@ is_over(void *ud, uint32_t caller, int session, uint32_t callee, uint32_t abando
 	return false;
 }
 
+static bool
+is_gone(void *ud, uint32_t callee) {
+	(void)ud;
+	struct skynet_context *context = skynet_handle_grab(callee);
+	if (context != NULL)
+		skynet_context_release(context);
+	return context == NULL;
+}
+
 static void
 on_tick(struct harbor *harbor) {
 	struct expiry expiry = {harbor, skynet_clock_ns(harbor->context), false, false};
@@ -143,15 +154,61 @@ on_tick(struct harbor *harbor) {
 	if (expiry.idle)
 		name_table_prune(&harbor->names);
 	call_table_sweep(&harbor->calls, is_over, harbor);
+	served_table_sweep(&harbor->served, is_gone, harbor);
 	if (expiry.waiting || harbor->calls.count > 0)
 		harbor_start_ticking(harbor);
 }
 
 /* ---- from services of this node ---- */
 
+void
+harbor_log_drop(struct harbor *harbor, const struct waiting_message *message) {
+	char more[64] = "";
+	uint64_t now_ns = skynet_clock_ns(harbor->context);
+	if (harbor->drop_told_ns != 0 && now_ns - harbor->drop_told_ns < DROP_PAUSE_NS) {
+		harbor->drops_untold++;
+		return;
+	}
+	if (harbor->drops_untold > 0)
+		snprintf(more, sizeof more, ", and %llu before that were not told",
+			(unsigned long long)harbor->drops_untold);
+	skynet_error(harbor->context,
+		"Drop message to harbor %u from %x to %x (session = %d, msgsz = %zu)%s",
+		message->destination >> HARBOR_SHIFT, message->source, message->destination,
+		message->session, message->size, more);
+	harbor->drop_told_ns = now_ns;
+	harbor->drops_untold = 0;
+}
+
+/* An answer to a request of a node that was lost meanwhile. */
+static bool
+is_late(struct harbor *harbor, const struct waiting_message *message) {
+	bool answers = message->type == PTYPE_RESPONSE || message->type == PTYPE_ERROR;
+	return answers && message->session > 0 &&
+	       !served_table_answer(
+		       &harbor->served, message->destination, message->session, message->source);
+}
+
+/* The first, the second, the fourth and so on: few lines, and a count. */
+static void
+log_late(struct harbor *harbor, const struct waiting_message *message) {
+	uint64_t late = harbor->served.late;
+	if ((late & (late - 1)) == 0)
+		skynet_error(harbor->context,
+			"Drop answer from :%08x to :%08x (session = %d): its node was lost before it "
+			"came; %llu so far",
+			message->source, message->destination, message->session,
+			(unsigned long long)late);
+}
+
 static void
 send_to_handle(struct harbor *harbor, const struct waiting_message *message) {
 	uint32_t id = message->destination >> HARBOR_SHIFT;
+	if (id != 0 && id != (uint32_t)harbor->id && is_late(harbor, message)) {
+		log_late(harbor, message);
+		skynet_free(message->data);
+		return;
+	}
 	if (id != 0 && id != (uint32_t)harbor->id) {
 		harbor_link_send(&harbor->links[id], message);
 		return;

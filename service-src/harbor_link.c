@@ -15,7 +15,6 @@
 #define KEEPALIVE_INTERVAL_S 5
 #define USER_TIMEOUT_MS      20000
 #define REASON_MAX           128
-#define DROP_PAUSE_NS        UINT64_C(1000000000)
 #define DEAD_SERVICE         "dead_service"
 
 #define GATHER_SIZE ((size_t)262144) /* then it is written, even if more messages wait */
@@ -268,26 +267,6 @@ send_message(struct harbor_link *link, const struct waiting_message *message) {
 	write_message(link, message);
 }
 
-/* One line in a second at most, with how many there were without. */
-static void
-log_drop(struct harbor_link *link, const struct waiting_message *message) {
-	struct harbor *harbor = link->harbor;
-	char more[64] = "";
-	uint64_t now_ns = skynet_clock_ns(harbor->context);
-	if (harbor->drop_told_ns != 0 && now_ns - harbor->drop_told_ns < DROP_PAUSE_NS) {
-		harbor->drops_untold++;
-		return;
-	}
-	if (harbor->drops_untold > 0)
-		snprintf(more, sizeof more, ", and %llu before that were not told",
-			(unsigned long long)harbor->drops_untold);
-	skynet_error(harbor->context,
-		"Drop message to harbor %d from %x to %x (session = %d, msgsz = %zu)%s", link->id,
-		message->source, message->destination, message->session, message->size, more);
-	harbor->drop_told_ns = now_ns;
-	harbor->drops_untold = 0;
-}
-
 void
 harbor_link_send(struct harbor_link *link, const struct waiting_message *message) {
 	struct harbor *harbor = link->harbor;
@@ -304,7 +283,7 @@ harbor_link_send(struct harbor_link *link, const struct waiting_message *message
 			harbor_start_ticking(harbor);
 		break;
 	case LINK_DOWN:
-		log_drop(link, message);
+		harbor_log_drop(harbor, message);
 		harbor_refuse(harbor, message, "dead_node: there is no link to that node");
 		break;
 	}
@@ -427,6 +406,8 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 		frame->type | PTYPE_TAG_DONTCOPY, frame->session, frame->payload, frame->size);
 	if (result < 0)
 		answer_error(link, frame, result == -3 ? "overloaded" : DEAD_SERVICE);
+	else if (frame->session > 0 && wants_error(frame->type))
+		served_table_put(&harbor->served, source, frame->session, destination);
 }
 
 /* It is not the node that was dialed. */
@@ -581,6 +562,7 @@ harbor_link_close(struct harbor_link *link, const char *reason) {
 	while (message_queue_pop(&link->queue, &message))
 		harbor_refuse(harbor, &message, "dead_node: the node was lost");
 	call_table_lose(&harbor->calls, link->id, fail_call, harbor);
+	served_table_lose(&harbor->served, link->id);
 	tell_slave(link, 'D', told);
 }
 

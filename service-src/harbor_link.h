@@ -15,6 +15,7 @@
 
 #include "harbor_call.h"
 #include "harbor_frame.h"
+#include "harbor_served.h"
 #include "lane_output.h"
 #include "name_queue.h"
 #include "skynet.h"
@@ -53,6 +54,7 @@ struct harbor {
 	int tick_session;
 	uint64_t tick_start_ns;
 	struct call_table calls;
+	struct served_table served;
 	struct name_table names;
 	struct harbor_link links[HARBOR_COUNT];
 	int open[HARBOR_COUNT]; /* harbor ids of the links with a socket */
@@ -108,6 +110,10 @@ void harbor_refuse(
 /// Fails the messages of a queue that have waited for too long.
 void harbor_expire(
 	struct harbor *harbor, struct message_queue *queue, uint64_t now_ns, const char *reason);
+
+/// Notes in the log that a message for another node is not sent: one line in a second at most, with
+/// how many there were without.
+void harbor_log_drop(struct harbor *harbor, const struct waiting_message *message);
 
 /// Makes harbor_link_tick be called, and queues expire, from now on.
 void harbor_start_ticking(struct harbor *harbor);

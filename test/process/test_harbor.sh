@@ -47,6 +47,8 @@ is "nobody_is_called_silent_by_who_slept_as_long" \
 	"$(cat "$TEST_TMP"/n[123].out | grep -cE 'silent|lost|has left')" 0
 
 # ---- death ----
+ask 2 'later("held", harbor.queryname "NODE1", "hold")' >/dev/null
+check "a_request_is_under_way" answers 1 'held ~= nil' true
 ask 1 'later("call", harbor.queryname "NODE2", "never")' >/dev/null
 ask 1 'skynet.fork(function() done.why = harbor.link(2) done.link = "broken" end)' >/dev/null
 ask 3 'later("call", harbor.queryname "NODE2", "never")' >/dev/null
@@ -66,6 +68,8 @@ check "a_node_comes_back_under_its_id" answers 1 \
 	'pcall(skynet.call, harbor.queryname "NODE2", "lua", "echo", "again")' "true again"
 check "also_for_the_third_node" answers 3 \
 	'pcall(skynet.call, "NODE2", "lua", "echo", "again")' "true again"
+ask 1 'held(true, "too late")' >/dev/null
+check "an_answer_to_the_node_before_is_not_sent" logged n1 "its node was lost before it came; 1 so far"
 is "it_can_call_too" "$(ask 2 'skynet.call("NODE3", "lua", "echo", "x")')" x
 
 # ---- the master ----

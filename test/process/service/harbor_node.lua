@@ -46,6 +46,8 @@ skynet.start(function()
 			skynet.retpack(...)
 		elseif what == "raise" then
 			error "on purpose"
+		elseif what == "hold" then
+			environment.held = skynet.response()
 		elseif what == "never" then
 			skynet.wait({})
 		elseif what == "count" then
