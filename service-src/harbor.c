@@ -6,6 +6,8 @@
  *     S fd id [beat]      a dialed connection to that node; "beat": it answers heartbeats
  *     A fd id             an accepted one, whose id has been read
  *     C id                close the link
+ *     F                   forget the names of nodes without a link, and ask again for those that
+ *                         messages wait for: there is a master again
  *     M id                a call: "yes" when that node runs in this process; then its link is up
  * and hears, as PTYPE_TEXT: "Q name" (a message for an unknown name waits), "U id" (the link is
  * up), "D id reason" (it has no socket any more).
@@ -310,6 +312,19 @@ command_name(struct harbor *harbor, uint32_t handle, const char *text) {
 }
 
 static void
+forget_lost_name(void *ud, struct name_entry *entry) {
+	struct harbor *harbor = ud;
+	int id = (int)(entry->handle >> HARBOR_SHIFT);
+	const struct harbor_link *link = &harbor->links[id];
+	if (entry->handle != 0 && (id == harbor->id || link->local || link->state != LINK_DOWN))
+		return;
+	entry->handle = 0;
+	entry->asked = false;
+	if (entry->queue.count > 0)
+		ask_slave(harbor, entry);
+}
+
+static void
 command_socket(struct harbor *harbor, bool dialed, const char *text) {
 	unsigned long fd, id;
 	const char *rest = text;
@@ -383,6 +398,9 @@ on_command(struct harbor *harbor, uint32_t source, int session, const char *data
 	case 'C':
 		if (link != NULL)
 			command_close(link);
+		break;
+	case 'F':
+		name_table_each(&harbor->names, forget_lost_name, harbor);
 		break;
 	case 'M':
 		if (link != NULL)

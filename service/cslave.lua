@@ -86,6 +86,7 @@ local function rejoined()
 		names.forget_node(id)
 	end
 	lost = {}
+	transport.forget_lost()
 	names.repeat_all(own_id)
 end
 

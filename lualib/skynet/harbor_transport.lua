@@ -61,6 +61,11 @@ function transport.on(letter, handler)
 	handlers[letter] = handler
 end
 
+---There is a master again: names of nodes that are not linked may have moved.
+function transport.forget_lost()
+	skynet.send(service, "harbor", "F ")
+end
+
 ---Give a name to a handle: what waits for the name is delivered.
 ---@param name string
 ---@param handle integer

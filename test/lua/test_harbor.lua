@@ -122,6 +122,38 @@ local function test_links()
 	socket.close(link_as(PEER))
 end
 
+---A message to the master, as another node sends it.
+local function tell_master(fd, ...)
+	local message = skynet.packstring(...)
+	socket.write(fd, string.char(#message) .. message)
+end
+
+---A name of a node that dies while there is a master: nobody here has it any more.
+local function test_lost_name()
+	local address = skynet.getenv "address" .. "_peer"
+	local listener = socket.listen(address)
+	local fd
+	socket.start(listener, function(id)
+		fd = id
+	end)
+	local master = assert(socket.open(skynet.getenv "master"))
+	tell_master(master, "H", PEER, address)
+	tap.eventually(function()
+		return fd
+	end, "a node is connected when the master has told its address")
+	socket.start(fd)
+	tap.is(socket.read(fd, 1), "\1", "it hears who connects")
+	socket.write(fd, string.char(PEER))
+	harbor.connect(PEER)
+	local theirs = PEER << 24 | 5
+	tell_master(master, "R", "THEIRS", theirs)
+	tap.is(harbor.queryname "THEIRS", theirs, "another node has a name")
+	socket.close(listener)
+	socket.close(fd)
+	harbor.link(PEER)
+	socket.close(master)
+end
+
 local function test_master()
 	local lost = later(harbor.linkmaster)
 	local query = later(harbor.queryname, "NEVER")
@@ -132,6 +164,8 @@ local function test_master()
 		end
 	end
 	tap.eventually(lost, "until the master is gone")
+	tap.is(skynet.error_kind(select(2, pcall(skynet.call, "THEIRS", "lua", "echo"))), "dead_node",
+		"without a master a name of a lost node is that of a dead one")
 	harbor.linkmaster()
 	tap.ok(true, "then it returns at once")
 	tap.is(harbor.queryname "MINE", skynet.self(), "names stay")
@@ -143,12 +177,18 @@ local function test_master()
 	end, "a new master is joined")
 	local fd = assert(socket.open(skynet.getenv "master"))
 	local address = "unix:x"
-	local hello = skynet.packstring("H", UNKNOWN, address)
-	socket.write(fd, string.char(#hello) .. hello)
+	tell_master(fd, "H", UNKNOWN, address)
 	tap.is(socket.read(fd, 5), "\4" .. skynet.packstring("W", 1), "another node is let in")
+	local echoed = later(skynet.call, "THEIRS", "lua", "echo", 8)
+	tap.ok(is_waiting(echoed), "with a new master it is a name to be waited for")
+	local puppet = skynet.newservice "puppet"
+	tell_master(fd, "R", "THEIRS", puppet)
+	local named = skynet.packstring("N", "THEIRS", puppet)
+	tap.is(socket.read(fd, #named + 1), string.char(#named) .. named, "the others hear of a name")
+	tap.eventually(echoed, "and what waits goes where the name is now")
+	tap.is(echoed()[2], 8, "with its answer")
 	for _, name in ipairs { "MINE", "ALONE" } do
-		local question = skynet.packstring("Q", name)
-		socket.write(fd, string.char(#question) .. question)
+		tell_master(fd, "Q", name)
 		local answer = skynet.packstring("N", name, skynet.self())
 		tap.is(socket.read(fd, #answer + 1), string.char(#answer) .. answer,
 			("the new master knows '%s'"):format(name))
@@ -161,5 +201,6 @@ tap.run(function()
 	test_names()
 	test_waiting_for_names()
 	test_links()
+	test_lost_name()
 	test_master()
 end)

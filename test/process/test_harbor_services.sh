@@ -54,6 +54,7 @@ check "the_tree_is_there_again" answers 3 \
 kill_node 1
 up 4 "standalone = '127.0.0.1:$master_port'"
 check "a_manager_with_another_id_is_told_of_the_others" answers 4 "$listed" listed
+check "and_launches_for_them" answers 2 'select(2, pcall(skynet.uniqueservice, true, "idle")) >> 24' 4
 
 for id in 3 2 4; do
 	kill_node $id TERM
