@@ -11,6 +11,7 @@
  */
 #include "clustersender.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,8 +110,8 @@ on_data(struct clustersender *sender, int id, const char *bytes, size_t size) {
 		return;
 	}
 	sender_confirm(link, false);
-	if (link != sender->link && !sender_end_drained(sender, link))
-		lane_output_settle(&link->output);
+	if (link != sender->link)
+		sender_drain(sender, link);
 }
 
 /* The system takes bytes again. */
@@ -122,8 +123,8 @@ on_room(struct clustersender *sender, int id) {
 	lane_output_resume(&link->output);
 	if (link == sender->link && sender->state == LINK_UP)
 		sender_release_held(sender);
-	else if (!sender_end_drained(sender, link))
-		lane_output_settle(&link->output);
+	else if (link != sender->link)
+		sender_drain(sender, link);
 }
 
 static void
@@ -211,6 +212,47 @@ dispatch(struct skynet_context *context, void *ud, int type, int session, uint32
 	return taken;
 }
 
+/* ---- what the console shows ---- */
+
+static const char *
+state_name(const struct clustersender *sender) {
+	switch (sender->state) {
+	case LINK_UP:
+		return "up";
+	case LINK_DRAINING:
+		return "draining";
+	case LINK_ASKING:
+	case LINK_DIALLING:
+		return "dialling";
+	default:
+		return "down";
+	}
+}
+
+void
+sender_answer_status(struct clustersender *sender, uint32_t source, int session) {
+	static const char *const peers[] = {"unknown", "other", "ours"};
+	char text[ADDRESS_MAX + 512];
+	struct skynet_context *context = sender->context;
+	size_t waiting = sender->held_size;
+	int draining = 0;
+	if (sender->link != NULL)
+		waiting += lane_output_waiting(&sender->link->output);
+	for (const struct link *link = sender->draining; link != NULL; link = link->next)
+		draining++;
+	int64_t rejected = skynet_stat_get(context, 0, SKYNET_STAT_REJECTED);
+	int size = snprintf(text, sizeof text,
+		"state=%s peer=%s draining=%d calls=%" PRIu32
+		" queued=%zu limit=%zu blocked=%" PRId64 " rejected=%" PRIu64 " dropped=%" PRIu64
+		" failed=%" PRIu32 " address=%s",
+		state_name(sender), peers[sender->peer], draining, sender->calls.count, waiting,
+		sender->limit, skynet_stat_get(context, 0, SKYNET_STAT_BLOCKED),
+		sender->rejected + (uint64_t)rejected,
+		sender->dropped + (uint64_t)skynet_stat_get(context, 0, SKYNET_STAT_DROPPED),
+		sender->failures, sender->address);
+	skynet_send(context, 0, source, PTYPE_RESPONSE, session, text, (size_t)size);
+}
+
 /* ---- start and end ---- */
 
 /* Host and process, as they are shown in traces. */
@@ -227,9 +269,8 @@ set_client(struct clustersender *sender) {
 	}
 }
 
-/* A number that no other sender has, in this process, another or an earlier one. */
-static void
-set_identity(struct clustersender *sender) {
+void
+sender_set_identity(struct clustersender *sender) {
 	uint64_t now = skynet_clock_ns(sender->context), hash = UINT64_C(14695981039346656037);
 	uint64_t own[] = {now, skynet_context_starttime(sender->context),
 		skynet_context_handle(sender->context), (uint64_t)(uintptr_t)sender};
@@ -296,7 +337,7 @@ clustersender_init(
 	if (skynet_command(context, "REG", name) == NULL)
 		return 1;
 	set_client(sender);
-	set_identity(sender);
+	sender_set_identity(sender);
 	read_settings(sender);
 	skynet_callback(context, sender, dispatch);
 	return 0;

@@ -25,6 +25,8 @@ enum link_state {
 	LINK_ASKING,   /* clusterd is asked for the address */
 	LINK_DIALLING, /* requests wait */
 	LINK_UP,
+	LINK_DRAINING, /* another address: requests wait until the peer has read what went to the
+			  old */
 };
 
 /* What is known of the node at the address that was dialled last. */
@@ -77,7 +79,7 @@ struct clustersender {
 	enum link_state state;
 	enum peer_kind peer;
 	int ask_session;  /* of the question to clusterd */
-	int dial_session; /* of the timer that ends the dial */
+	int dial_session; /* of the timer that ends the dial, or the wait in LINK_DRAINING */
 	int tick_session; /* of the timer of heartbeats */
 	uint64_t dial_timer, tick_timer;
 	uint64_t retry_ns; /* no dial before */
@@ -90,6 +92,8 @@ struct clustersender {
 	uint64_t rtt_ns;   /* shortest round trip to the peer, 0: not measured */
 	struct link *link; /* LINK_DIALLING or LINK_UP */
 	struct link *draining;
+	struct link *left; /* LINK_DRAINING: the connection that is replaced, one of those */
+	bool asked_left;   /* it is being asked whether all has been read */
 	struct held *first, *last;
 	size_t held_size;
 	struct tag *tags;
@@ -176,6 +180,15 @@ void sender_confirm(struct link *link, bool now);
 
 /// Ends a replaced connection that has nothing left to do. Returns true when it did.
 bool sender_end_drained(struct clustersender *sender, struct link *link);
+
+/// Goes on with a replaced connection on which something has come or can go. It may end.
+void sender_drain(struct clustersender *sender, struct link *link);
+
+/// Gives the sender a number that no other one has, in this process, another or an earlier one.
+void sender_set_identity(struct clustersender *sender);
+
+/// What the console shows of the sender, as the answer to `session` of `source`.
+void sender_answer_status(struct clustersender *sender, uint32_t source, int session);
 
 /// A timer of the connection, or an answer of clusterd. Returns false for any other session.
 bool sender_link_response(

@@ -22,6 +22,7 @@
 #define PAUSE_MIN_MS 50    /* after the first dial that failed */
 #define PAUSE_MAX_MS 2000
 #define PROBE_MS     1000 /* after which a peer that is not known is asked */
+#define LEAVE_MS     1000 /* in which a peer says that it has read what went to its old address */
 #define MISSED_BEATS 3
 
 /* When a peer that says nothing is given up by the system. */
@@ -82,7 +83,8 @@ sender_find_link(struct clustersender *sender, int id) {
 
 bool
 sender_end_drained(struct clustersender *sender, struct link *link) {
-	if (link == sender->link || link->waiting > 0 || lane_output_waiting(&link->output) > 0)
+	if (link == sender->link || link == sender->left || link->waiting > 0 ||
+		lane_output_waiting(&link->output) > 0)
 		return false;
 	forget_draining(sender, link);
 	close_link(sender, link);
@@ -222,9 +224,19 @@ lose_current(struct clustersender *sender, const char *text, size_t size) {
 	start_pause(sender);
 }
 
+/* Nothing that was sent to the old address comes behind what is sent from now on. */
+static void
+leave(struct clustersender *sender) {
+	stop_timer(sender, sender->dial_timer, &sender->dial_session);
+	sender->left = NULL;
+	sender->state = LINK_DOWN;
+	sender_ask_address(sender);
+}
+
 void
 sender_lose_link(struct clustersender *sender, struct link *link, const char *text, size_t size) {
 	bool current = link == sender->link, was_up = sender->state == LINK_UP;
+	bool left = link == sender->left;
 	if (current)
 		lose_current(sender, text, size);
 	else
@@ -232,6 +244,8 @@ sender_lose_link(struct clustersender *sender, struct link *link, const char *te
 	if (link->waiting > 0)
 		sender_fail_link_calls(sender, link);
 	free_link(link);
+	if (left)
+		leave(sender);
 	if (!current)
 		return;
 	if (was_up && sender->first != NULL)
@@ -251,7 +265,7 @@ sender_close_links(struct clustersender *sender) {
 	stop_timers(sender);
 	if (sender->link != NULL)
 		close_link(sender, sender->link);
-	sender->link = NULL;
+	sender->link = sender->left = NULL;
 	while (sender->draining != NULL) {
 		struct link *next = sender->draining->next;
 		close_link(sender, sender->draining);
@@ -451,7 +465,23 @@ on_address(struct clustersender *sender, bool known, const char *text, size_t si
 	dial(sender, address);
 }
 
-/* Another address: the calls that are out get their answers over the old connection. */
+void
+sender_drain(struct clustersender *sender, struct link *link) {
+	if (link == sender->left && link->probe_ns == 0) {
+		if (sender->asked_left) {
+			leave(sender);
+		} else if (lane_output_waiting(&link->output) == 0) {
+			sender->asked_left = true;
+			sender_probe(sender, link);
+		}
+	}
+	if (!sender_end_drained(sender, link))
+		lane_output_settle(&link->output);
+}
+
+/* Another address: the calls that are out get their answers over the old connection. It is often
+ * the same node that listens elsewhere, so what was sent must be read before what follows. The
+ * answer to a probe says so; other kinds of nodes give it too. */
 static void
 on_change(struct clustersender *sender, const char *text, size_t size) {
 	char address[ADDRESS_MAX];
@@ -461,6 +491,7 @@ on_change(struct clustersender *sender, const char *text, size_t size) {
 		sender->ask_again = true;
 		return;
 	}
+	/* Also while one is left: the address is asked for when that is over. */
 	if (sender->link == NULL || strcmp(sender->address, address) == 0)
 		return;
 	struct link *old = sender->link;
@@ -473,11 +504,21 @@ on_change(struct clustersender *sender, const char *text, size_t size) {
 	if (!was_up) {
 		forget_draining(sender, old);
 		close_link(sender, old);
-	} else if (!sender_end_drained(sender, old)) {
-		lane_output_settle(&old->output);
+		sender_ask_address(sender);
+		return;
+	}
+	/* The next connection is not one that follows this one, which is still needed. */
+	sender_set_identity(sender);
+	if (old->ours || sender->heartbeat_ms > 0) {
+		sender->state = LINK_DRAINING;
+		sender->left = old;
+		sender->asked_left = false;
+		sender->dial_timer = start_timer(sender, LEAVE_MS, &sender->dial_session);
 	}
 	keep_ticking(sender);
-	sender_ask_address(sender);
+	sender_drain(sender, old);
+	if (sender->state == LINK_DOWN)
+		sender_ask_address(sender);
 }
 
 static void
@@ -485,44 +526,6 @@ on_down(struct clustersender *sender) {
 	end_pause(sender);
 	if (sender->link != NULL)
 		cut_link(sender, sender->link, "down on purpose");
-}
-
-static const char *
-state_name(const struct clustersender *sender) {
-	switch (sender->state) {
-	case LINK_UP:
-		return "up";
-	case LINK_ASKING:
-	case LINK_DIALLING:
-		return "dialling";
-	default:
-		return "down";
-	}
-}
-
-/* What the console shows. */
-static void
-answer_status(struct clustersender *sender, uint32_t source, int session) {
-	static const char *const peers[] = {"unknown", "other", "ours"};
-	char text[ADDRESS_MAX + 512];
-	struct skynet_context *context = sender->context;
-	size_t waiting = sender->held_size;
-	int draining = 0;
-	if (sender->link != NULL)
-		waiting += lane_output_waiting(&sender->link->output);
-	for (const struct link *link = sender->draining; link != NULL; link = link->next)
-		draining++;
-	int64_t rejected = skynet_stat_get(context, 0, SKYNET_STAT_REJECTED);
-	int size = snprintf(text, sizeof text,
-		"state=%s peer=%s draining=%d calls=%" PRIu32
-		" queued=%zu limit=%zu blocked=%" PRId64 " rejected=%" PRIu64 " dropped=%" PRIu64
-		" failed=%" PRIu32 " address=%s",
-		state_name(sender), peers[sender->peer], draining, sender->calls.count, waiting,
-		sender->limit, skynet_stat_get(context, 0, SKYNET_STAT_BLOCKED),
-		sender->rejected + (uint64_t)rejected,
-		sender->dropped + (uint64_t)skynet_stat_get(context, 0, SKYNET_STAT_DROPPED),
-		sender->failures, sender->address);
-	skynet_send(context, 0, source, PTYPE_RESPONSE, session, text, (size_t)size);
 }
 
 static bool
@@ -545,7 +548,7 @@ sender_link_told(
 	} else if (begins(text, size, "down")) {
 		on_down(sender);
 	} else if (begins(text, size, "status")) {
-		answer_status(sender, source, session);
+		sender_answer_status(sender, source, session);
 	}
 }
 
@@ -557,7 +560,13 @@ sender_link_response(
 		on_address(sender, ok, text, size);
 	} else if (session == sender->dial_session) {
 		sender->dial_session = 0;
-		cut_link(sender, sender->link, "connecting takes too long");
+		struct link *left = sender->left;
+		if (left == NULL) {
+			cut_link(sender, sender->link, "connecting takes too long");
+		} else {
+			leave(sender);
+			sender_drain(sender, left);
+		}
 	} else if (session == sender->tick_session) {
 		sender->tick_session = 0;
 		on_tick(sender);
