@@ -103,7 +103,10 @@ harbor_heartbeat = 60"
 done
 # shellcheck disable=SC2086
 start n1 $nodes
-check "${count}_nodes_with_tls_boot_in_one_process" wait_for ask "$count" 'true'
+all_up() {
+	[ "$(grep -c 'test node is up' "$TEST_TMP/n1.out")" -eq "$count" ]
+}
+check "${count}_nodes_with_tls_boot_in_one_process" wait_for all_up
 check "the_last_one_calls_the_first" answers "$count" \
 	'pcall(skynet.call, harbor.queryname "NODE1", "lua", "echo", "x")' "true x"
 is "only_links_to_the_master_have_needed_it" \
