@@ -97,7 +97,7 @@ end
 ---@return integer address
 local function boot(name, code, ...)
 	local address = skynet.newservice(CELL, name)
-	local ok, err = pcall(skynet.call, address, "lua", "init", code, ...)
+	local ok, err = pcall(skynet.call_timeout, FOREVER_CS, address, "lua", "init", code, ...)
 	if not ok then
 		skynet.kill(address)
 		error(err, 0)

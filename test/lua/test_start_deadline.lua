@@ -9,6 +9,20 @@ tap.run(function()
 	end, "timeout", "a call that is not answered has the deadline of the setting")
 	tap.ok(skynet.newservice "slow_start", "a launch has none")
 	tap.ok(skynet.uniqueservice "slow_start", "nor has that of a unique service")
+	local service = require "skynet.service"
+	local queried
+	skynet.fork(function()
+		queried = service.query "slow"
+	end)
+	local slow = service.new("slow", function()
+		local own = require "skynet"
+		own.sleep(20)
+		own.dispatch("lua", function() own.ret() end)
+	end)
+	tap.ok(slow, "nor has that of a function")
+	tap.eventually(function()
+		return queried == slow
+	end, "nor has who waits for that")
 	local found
 	skynet.fork(function()
 		found = skynet.queryservice "unique_slow"
