@@ -162,8 +162,9 @@ compare_handles(const void *a, const void *b) {
 /// them.
 static uint32_t *
 collect_peers(struct lua_service *service, size_t *count) {
-	uint32_t *peers = skynet_malloc((service->task_count + 1) * sizeof *peers);
-	size_t found = 0, kept = 0;
+	size_t selected = selection_peers(service, NULL, 0), kept = 0;
+	uint32_t *peers = skynet_malloc((service->task_count + selected + 1) * sizeof *peers);
+	size_t found = selection_peers(service, peers, selected);
 	for (uint32_t i = 0; i < service->task_count; i++) {
 		const struct task *task = service->tasks[i];
 		if (task->state == TASK_CALLING && task->peer != 0)

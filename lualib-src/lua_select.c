@@ -162,6 +162,21 @@ selection_fail_peer(struct lua_service *service, uint32_t peer, const char *name
 	}
 }
 
+size_t
+selection_peers(const struct lua_service *service, uint32_t *peers, size_t room) {
+	size_t found = 0;
+	for (const struct selection *at = service->selections; at != NULL; at = at->next) {
+		for (uint32_t i = 0; i < at->pending_count; i++) {
+			if (at->pending[i].peer == 0)
+				continue;
+			if (found < room)
+				peers[found] = at->pending[i].peer;
+			found++;
+		}
+	}
+	return found;
+}
+
 void
 selection_forget_task(struct lua_service *service, struct task *task) {
 	for (struct selection *at = service->selections; at != NULL; at = at->next) {

@@ -15,6 +15,10 @@ void selection_expire(struct lua_service *service, struct selection *selection, 
 /// Lets all requests to a dead peer fail. `name` is used when `peer` is 0.
 void selection_fail_peer(struct lua_service *service, uint32_t peer, const char *name);
 
+/// Writes the known handles that selections wait for to `peers`, as many as `room` admits. Returns
+/// how many there are.
+size_t selection_peers(const struct lua_service *service, uint32_t *peers, size_t room);
+
 /// The task that waited in a selection ends.
 void selection_forget_task(struct lua_service *service, struct task *task);
 

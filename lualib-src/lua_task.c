@@ -309,11 +309,21 @@ warn_forgotten(struct lua_service *service, struct task *task) {
 		task->request_session, task->request_source, where.short_src, where.linedefined);
 }
 
+/// The handler of a request has ended without an answer. Another one may come from elsewhere, but
+/// for a handler that has killed its service: that was its answer.
+static void
+leave_open(struct lua_service *service, struct task *task) {
+	if (skynet_context_is_dead(service->context))
+		task_answer_error(service, task, FAILURE_DEAD_SERVICE, NULL, 0);
+	else
+		warn_forgotten(service, task);
+}
+
 /// The function of the task has returned.
 static inline void
 task_finish(struct lua_service *service, struct task *task) {
 	if (UNLIKELY(task->request == REQUEST_OPEN))
-		warn_forgotten(service, task);
+		leave_open(service, task);
 	if (UNLIKELY(task->trace != NULL))
 		trace_log(service, task->trace, "end");
 	clear_texts(task);

@@ -208,4 +208,8 @@ SKYNET_API uint32_t skynet_context_launch(
 /// Kills a service of this node (0: the caller itself). Returns false when there is none.
 SKYNET_API bool skynet_context_kill(struct skynet_context *context, uint32_t handle);
 
+/// True once the service was killed: the message that it handles is its last. Only from its own
+/// turn.
+SKYNET_API bool skynet_context_is_dead(struct skynet_context *context);
+
 #endif

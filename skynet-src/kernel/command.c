@@ -101,6 +101,12 @@ skynet_context_kill(struct skynet_context *context, uint32_t handle) {
 	return service_kill(context->node, self, handle != 0 ? handle : self);
 }
 
+bool
+skynet_context_is_dead(struct skynet_context *context) {
+	/* Relaxed: set by this thread, or by a killer whom nothing tells when it was seen. */
+	return atomic_load_explicit(&context->retired, memory_order_relaxed);
+}
+
 void
 skynet_stop_hook(struct skynet_context *context, bool on) {
 	atomic_store_explicit(&context->wants_stop_hook, on, memory_order_relaxed);

@@ -558,6 +558,11 @@ skynet_context_kill(struct skynet_context *context, uint32_t handle) {
 	return true;
 }
 
+bool
+skynet_context_is_dead(struct skynet_context *context) {
+	return context->dead;
+}
+
 int
 skynet_isremote(struct skynet_context *context, uint32_t handle, int *harbor) {
 	(void)context;

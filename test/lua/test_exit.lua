@@ -122,6 +122,61 @@ local function test_kill()
 	tap.is(select("#", skynet.send(hex, "lua")), 0, "or by hex address")
 end
 
+--- Ways in which a handler ends its own service without an answer.
+local SUICIDES <const> = {
+	["skynet.kill(skynet.self())"] = "skynet.kill of itself",
+	["skynet.kill(skynet.address(skynet.self()))"] = "skynet.kill of its own text address",
+	["require 'skynet.core'.command 'EXIT'"] = "the command EXIT",
+	["skynet.fork(skynet.kill, skynet.self()) skynet.wait {}"] = "a kill by a fork of it",
+	["skynet.kill(skynet.self()) error 'then this'"] = "a kill and an error",
+	["skynet.exit()"] = "skynet.exit",
+}
+
+local function test_suicide()
+	for text, name in pairs(SUICIDES) do
+		local peer, kinds, count = subject.new(), {}, 0
+		local function caller(index, what)
+			skynet.fork(function()
+				local ok, err = pcall(subject.call, peer, what)
+				count = count + 1
+				kinds[index] = ok and "answered" or skynet.error_kind(err) or "nil"
+			end)
+		end
+		caller(1, "skynet.wait {}")
+		caller(2, "state.r = skynet.response()")
+		caller(3, text)
+		caller(4, "skynet.ret()")
+		skynet.yield()
+		tap.eventually(function() return count == 4 end, "all callers go on after " .. name)
+		if not text:find "error" then
+			tap.is(table.concat(kinds, " "), ("dead_service "):rep(4):sub(1, -2),
+				"with kind dead_service")
+		end
+	end
+	local peer = subject.new()
+	tap.is(subject.eval(peer, "skynet.kill(skynet.self()) return 7"), 7,
+		"what is answered after a kill of itself arrives")
+end
+
+local function test_select()
+	local callee, caller = subject.new(), subject.new()
+	skynet.send(caller, "lua", [[
+		local skynet = require "skynet"
+		local callee = select(3, ...)
+		skynet.fork(function()
+			local requests = skynet.request { callee, "lua",
+				"state.r = require 'skynet'.response()" }
+			for _ in requests:select() do end
+		end)]], callee)
+	tap.eventually(function()
+		return subject.eval(callee, "return state.r and state.r 'TEST'")
+	end, "one of several requests is wanted while its caller lives")
+	subject.send(caller, "skynet.exit()")
+	tap.eventually(function()
+		return not subject.eval(callee, "return state.r 'TEST'")
+	end, "not when it has exited")
+end
+
 local function test_term()
 	local peer = subject.new()
 	local got
@@ -181,6 +236,8 @@ tap.run(function()
 	test_answers()
 	test_callees()
 	test_kill()
+	test_suicide()
+	test_select()
 	test_term()
 	test_init()
 	test_main_chunk()
