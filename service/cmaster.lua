@@ -10,6 +10,8 @@ local control = require "skynet.harbor_control"
 local HELLO_CS <const> = 1000
 ---As many ids have room in one message.
 local OURS_MAX <const> = 200
+---So much of a reason has room in one message.
+local REASON_MAX <const> = 200
 
 ---@class cmaster.member
 ---@field id integer
@@ -51,7 +53,7 @@ end
 local function refuse(fd, extension, reason)
 	skynet.error("refused a slave: " .. reason)
 	if extension then
-		control.write(fd, "E", reason)
+		control.write(fd, "E", reason:sub(1, REASON_MAX))
 	end
 end
 

@@ -67,12 +67,16 @@ is "H_has_id_and_address_as_in_the_reference" "$(peer - open "$master_port" acce
 	control "0c480a02$(hello 2 "$port_2" | cut -c11-)")" ok
 kill_node 2 2>/dev/null
 slave "the_first_member_asks_for_SERVICE_at_once" send 030c5702 expect $service_query
+slave "an_extension_behind_W_that_makes_no_sense_is_ignored" \
+	send 1a0c570206246f7572730a075c696e6361726e6174696f6e060000 expect $service_query
+slave "a_W_with_a_negative_count_waits_for_nobody" send 070c5722ffffffff expect $service_query
 joined "a_newcomer_is_dialed_and_reports"
 refused "a_W_without_a_number" "[1-9]* skynet: *refuses*2*taken*" send 040c570c78 closed
 refused "C_instead_of_W" "[1-9]* skynet: *refuses*2*taken*" send 100c430a015c3132372e302e302e313a31 closed
 refused "garbage_instead_of_W" "[1-9]* skynet: *refuses*2*taken*" send 020707 closed
 refused "the_end_instead_of_W" "[1-9]* skynet: *refuses*2*taken*" half closed
 refused "a_reason_instead_of_W" "[1-9]* skynet: *refuses: go away*" send 0a0c453c676f2061776179 closed
+refused "a_reason_that_is_no_text_instead_of_W" "[1-9]* skynet: *refuses: table: *" send 040c450600 closed
 
 # ---- links ----
 p=$(free_port)
@@ -129,6 +133,23 @@ joined "a_frame_behind_the_id_of_a_dialer_is_lost_and_the_link_works" \
 # ---- the master ----
 joined "letters_that_are_not_known_are_ignored" send 080c5a0a010a020a03 \
 	send 0e0c4e3441465445525a2244000001 is "$(asking 2 'harbor.queryname "AFTERZ"')" 16777284
+joined "values_of_the_master_that_make_no_sense_are_ignored" \
+	send 020c43 send 040c430a05 send 0f0c43025c3132372e302e302e313a31 \
+	send 100c430a025c3132372e302e302e313a31 send 090c4322000100000c78 send 060c430c350c78 \
+	send 060c430a050a07 \
+	is "grep -c 'ignored an invalid C message' '$TEST_TMP/n2.out'" 7 \
+	send 020c4e send 0b0c4e3c4649465445454e02 \
+	send 180c4e84535353535353535353535353535353532244000001 send 080c4e042244000001 \
+	send 090c4e0a072244000001 send 060c4e06000600 \
+	is "grep -c 'ignored an invalid name' '$TEST_TMP/n2.out'" 6 \
+	send 1d0c430a05446e6f6e73656e7365065c696e6361726e6174696f6e060000 send 070c430a06040a07 \
+	send 290c430a076c756e69783a2f6e6f2f73756368065c696e6361726e6174696f6e0c78246f7572730a0700 \
+	send 020c44 send 040c440c78 send 030c4402 send 070c442200010000 send 040c440600 send 040c570a09 \
+	send 040c450600 send 040c500a01 \
+	send fe0c5a15f9007a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a \
+	send 0e0c4e3441465445525a2244000001 is "$(asking 2 'harbor.queryname "AFTERZ"')" 16777284 \
+	run "$(do_there 'skynet.send(0x01000010, "lua", "afterD")')" \
+	use one expect 0000001334616674657244020000..0a00001000000000
 joined "a_handle_that_is_no_integer_is_ignored" send 0f0c4e1c46464642000000000000f83f \
 	send 0d0c4e2c4c415445522244000001 is "$(asking 2 'harbor.queryname "LATER"')" 16777284
 joined "size_0_ends_the_connection" \
