@@ -18,6 +18,7 @@ local POINTER <const> = 0xc0
 local NAME_MAX <const> = 255
 local LABEL_MAX <const> = 63
 local ALIAS_MAX <const> = 16
+local POINTERS_MAX <const> = 32 -- in one name: more would only cost time
 
 ---@param id integer
 ---@param name string lower case, checked
@@ -40,6 +41,7 @@ local function read_name(packet, at)
 	local size = 0
 	local behind
 	local limit = at
+	local pointers = 0
 	while true do
 		local length = packet:byte(at)
 		if length == nil then
@@ -55,7 +57,8 @@ local function read_name(packet, at)
 			at = at + length + 1
 		elseif length >= POINTER and at < #packet then
 			local target = ((length & 0x3f) << 8 | packet:byte(at + 1)) + 1
-			if target >= limit then
+			pointers = pointers + 1
+			if target >= limit or pointers > POINTERS_MAX then
 				return nil
 			end
 			behind = behind or at + 2

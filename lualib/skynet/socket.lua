@@ -59,9 +59,6 @@ end
 ---@return string? message
 function socket.open(address, port, timeout, guarded)
 	local id = (guarded and driver.connect_guarded or driver.connect)(address, port)
-	if id < 0 then
-		return nil, "no more sockets"
-	end
 	local ok, message = await_open(new_entry(id, STREAM, OPENING), timeout)
 	if not ok then
 		return nil, message
@@ -69,7 +66,8 @@ function socket.open(address, port, timeout, guarded)
 	return id
 end
 
----Bind and listen. Connections are accepted after `socket.start`.
+---Bind and listen. Connections are accepted after `socket.start`. A host name is looked up at once,
+---which holds up the worker until the system knows it; so do those of the datagram functions.
 ---@async
 ---@param host string
 ---@param port integer? 0 picks one
@@ -124,9 +122,6 @@ end
 ---@return string? message
 function socket.bind(os_fd)
 	local id = driver.bind(os_fd)
-	if id < 0 then
-		return nil, "no more sockets"
-	end
 	local ok, message = await_open(new_entry(id, STREAM, OPENING))
 	if not ok then
 		return nil, message

@@ -126,6 +126,25 @@ function answers.short(q)
 	return reply(q, 65535, a_record("10.0.0.7", 60) .. "\xc0")
 end
 
+-- Of names that are reached through so many pointers.
+local function chained(question, count)
+	local at, chain = #question + 11, { POINTER_TO_QUESTION }
+	for i = 2, count - 1 do
+		chain[i] = string.pack(">I2", 0xc000 | at + 2 * (i - 2))
+	end
+	local owner = string.pack(">I2", 0xc000 | at + 2 * (count - 2))
+	return reply(question, 2, record("\0", 16, 60, table.concat(chain))
+		.. a_record("10.0.0.9", 60, owner))
+end
+
+function answers.chained(q)
+	return chained(q, 32)
+end
+
+function answers.tangled(q)
+	return chained(q, 33)
+end
+
 function answers.brief(q, times)
 	if times == 1 then
 		return reply(q, 1, a_record("10.0.0.8", 0))
@@ -168,7 +187,7 @@ local function test_answers()
 end
 
 local function test_failures()
-	for _, name in ipairs { "missing", "empty", "ring", "looped", "forward", "refused" } do
+	for _, name in ipairs { "missing", "empty", "ring", "looped", "forward", "tangled", "refused" } do
 		tap.raises(function() dns.resolve(name .. ".example") end, "timeout or no answer",
 			name .. ": there is no answer")
 	end
@@ -182,6 +201,7 @@ local function test_lies()
 	tap.is(dns.resolve "spoofed.example", "10.0.0.5", "lies are not believed")
 	tap.is_deeply({ dns.resolve "foreign.example" }, { "10.0.0.6", { "10.0.0.6" } },
 		"records of other names are dropped")
+	tap.is(dns.resolve "chained.example", "10.0.0.9", "a name may be made of many pointers")
 	tap.is(dns.resolve "short.example", "10.0.0.7", "a cut packet counts as far as it goes")
 end
 
