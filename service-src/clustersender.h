@@ -82,8 +82,9 @@ struct clustersender {
 	int dial_session; /* of the timer that ends the dial, or the wait in LINK_DRAINING */
 	int tick_session; /* of the timer of heartbeats */
 	uint64_t dial_timer, tick_timer;
-	uint64_t retry_ns; /* no dial before */
-	uint32_t failures; /* dials that failed since one did not */
+	uint64_t tick_due_ns; /* when the tick is to come; much later: this process has slept */
+	uint64_t retry_ns;    /* no dial before */
+	uint32_t failures;    /* dials that failed since one did not */
 	uint32_t random;
 	bool ask_again; /* the address changed meanwhile */
 	bool full;      /* senders have been told to wait, or are refused */

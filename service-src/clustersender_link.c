@@ -137,8 +137,10 @@ stop_timer(struct clustersender *sender, uint64_t timer, int *session) {
 static void
 start_tick(struct clustersender *sender, int64_t delay_ms) {
 	stop_timer(sender, sender->tick_timer, &sender->tick_session);
-	if (sender->heartbeat_ms > 0)
-		sender->tick_timer = start_timer(sender, delay_ms, &sender->tick_session);
+	if (sender->heartbeat_ms == 0)
+		return;
+	sender->tick_due_ns = skynet_clock_ns(sender->context) + (uint64_t)delay_ms * NS_PER_MS;
+	sender->tick_timer = start_timer(sender, delay_ms, &sender->tick_session);
 }
 
 /* Ticks as long as there is a connection to look after. */
@@ -406,10 +408,14 @@ sender_confirm(struct link *link, bool now) {
 
 /* Looks after a connection to a node that may know the probe. Ends it when it has been silent:
  * nodes of other kinds answer the probe too, with an error; as long as it is not known to be one of
- * ours, it may take longer, and for ever when nobody waits for it. */
+ * ours, it may take longer, and for ever when nobody waits for it. `slept`: so has this process,
+ * which may not have read what the peer has sent. */
 static void
-beat(struct clustersender *sender, struct link *link, bool known) {
-	uint64_t silent_ns = skynet_clock_ns(sender->context) - link->heard_ns;
+beat(struct clustersender *sender, struct link *link, bool known, bool slept) {
+	uint64_t now_ns = skynet_clock_ns(sender->context);
+	if (slept)
+		link->heard_ns = now_ns;
+	uint64_t silent_ns = now_ns - link->heard_ns;
 	uint64_t patience_ns = (uint64_t)sender->heartbeat_ms * MISSED_BEATS * NS_PER_MS;
 	if (!known && patience_ns < DIAL_MS * NS_PER_MS)
 		patience_ns = DIAL_MS * NS_PER_MS;
@@ -424,13 +430,15 @@ beat(struct clustersender *sender, struct link *link, bool known) {
 static void
 on_tick(struct clustersender *sender) {
 	struct link *next;
+	bool slept = skynet_clock_ns(sender->context) >
+		     sender->tick_due_ns + (uint64_t)sender->heartbeat_ms * NS_PER_MS;
 	for (struct link *link = sender->draining; link != NULL; link = next) {
 		next = link->next;
 		if (link->ours)
-			beat(sender, link, true);
+			beat(sender, link, true, slept);
 	}
 	if (sender->state == LINK_UP && sender->peer != PEER_OTHER)
-		beat(sender, sender->link, sender->peer == PEER_OURS);
+		beat(sender, sender->link, sender->peer == PEER_OURS, slept);
 	keep_ticking(sender);
 }
 
