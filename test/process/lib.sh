@@ -153,6 +153,24 @@ start() {
 	pid=$(cat "$TEST_TMP/$node.pid")
 }
 
+# freeze NAME: the process stands still, when this returns. A signal alone does not do: on a busy machine
+# threads go on for tens of milliseconds.
+freeze() {
+	kill -STOP "$(cat "$TEST_TMP/$1.pid")"
+	wait_for stands_still "$(cat "$TEST_TMP/$1.pid")"
+}
+
+# stands_still PID: all of its threads are stopped, as far as the system tells.
+stands_still() {
+	[ ! -d "/proc/$1/task" ] ||
+		[ "$(grep -h '^State:' "/proc/$1/task"/*/status | grep -vc 'T (stopped)')" = 0 ]
+}
+
+# thaw NAME: it goes on.
+thaw() {
+	kill -CONT "$(cat "$TEST_TMP/$1.pid")"
+}
+
 # ended NAME: waits for its end; sets $status and $err. Fails at the deadline.
 ended() {
 	wait_for test -s "$TEST_TMP/$1.status" || {

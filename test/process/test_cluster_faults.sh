@@ -40,16 +40,16 @@ start client
 client=$pid
 logged client "cluster_load: up"
 # Once it has failed and been answered, all is warm.
-kill -STOP "$server"
+freeze server
 check "a_stopped_peer_fails_its_calls" logged client "calls fail: dead_node"
-kill -CONT "$server"
+thaw server
 check "it_answers_when_it_goes_on" logged client "answered again"
 warm=$(descriptors "$client")
 memory=$(resident "$client")
 
-kill -STOP "$server"
+freeze server
 check "a_second_stop_is_found_too" wait_for count "calls fail: dead_node" 2
-kill -CONT "$server"
+thaw server
 check "and_the_return" wait_for count "answered again" 2
 check "connections_of_the_past_are_closed" wait_for same_descriptors "$server" $((idle + 1))
 

@@ -67,9 +67,9 @@ is "for good" "$(ask 1 'got[#got]')" "3:forth"
 
 # ---- a node that stands still ----
 ask 1 'c:subscribe()' >/dev/null
-kill -STOP "$(cat "$TEST_TMP/n2.pid")"
+freeze n2
 check "a node that stands still is down" answers 1 '(pcall(c.publish, c, "x"))' false
-kill -CONT "$(cat "$TEST_TMP/n2.pid")"
+thaw n2
 check "its channels are subscribed to again when it goes on" answers 1 \
 	'(function() pcall(c.publish, c, "still") skynet.sleep(1) return got[#got] end)()' "1:still"
 ask 2 'n:publish("alive")' >/dev/null

@@ -133,12 +133,12 @@ check "a node with two names is heard once" answers b '#got, gap, dup' "1010 nil
 
 # ---- pressure ----
 ask b 'got, seen, last = {}, {}, nil' >/dev/null
-kill -STOP "$(cat "$TEST_TMP/nb.pid")"
+freeze nb
 ask a 'local t = mc.topic "world" for i = 1, 300 do t:publish("a", 2000 + i, ("x"):rep(100000)) end' \
 	>/dev/null
 check "what waits for a node that does not read is bounded" answers a \
 	'info("outbox_bytes") <= 16777216, info("outbox_dropped") > 0' "true true"
-kill -CONT "$(cat "$TEST_TMP/nb.pid")"
+thaw nb
 check "the newest arrives when it goes on" answers b 'got[#got], dup' "a2300 0"
 check "and nothing waits" answers a 'info "outbox_messages"' 0
 

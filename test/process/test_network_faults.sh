@@ -40,10 +40,10 @@ loses_nothing "kill: others_lose_nothing" 1 harbor2 1 cluster2 2 harbor1 2 clust
 baseline 3
 start_load 1 2 3
 all_answer 1 2 3
-kill -STOP "$(cat "$TEST_TMP/n2.pid")"
+freeze n2
 check "stop: it_is_found_by_its_silence" more 1 dead_node harbor2
 check "stop: others_go_on" more 1 reply 3
-kill -CONT "$(cat "$TEST_TMP/n2.pid")"
+thaw n2
 check "stop: it_answers_again" all_answer 1 2 3
 sound stop 1 2 3
 loses_nothing "stop: others_lose_nothing" 1 harbor3 1 cluster3 3 harbor1 3 cluster1
