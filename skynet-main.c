@@ -39,9 +39,9 @@ struct options {
 };
 
 struct program {
+	const struct options *options;
 	struct skynet_config *configs;
 	struct skynet_node **nodes;
-	const char **paths;
 	int node_count; /* configs loaded */
 	struct skynet_runtime *runtime;
 	struct daemonize daemon;
@@ -71,8 +71,8 @@ print_help(void) {
 	      "  --check       load the configs, print each setting and where it comes from\n"
 	      "  --version     print the version\n"
 	      "  --help        print this\n\n"
-	      "Signals: SIGHUP reopens logs and re-reads cluster names, secrets and certificates;\n"
-	      "SIGTERM and SIGINT stop in order, and at once when sent twice.\n\n"
+	      "Signals: SIGHUP reopens logs and re-reads cluster names, secrets, certificates and\n"
+	      "auth_allow; SIGTERM and SIGINT stop in order, and at once when sent twice.\n\n"
 	      "Settings with a meaning here:\n\n",
 		stdout);
 	const struct config_key *key;
@@ -204,6 +204,15 @@ set_handler(int number, void (*handler)(int)) {
 	sigaction(number, &action, NULL);
 }
 
+static void
+hang_up(struct program *program) {
+	const struct options *options = program->options;
+	skynet_runtime_hangup(program->runtime);
+	for (int i = 0; i < program->node_count; i++)
+		skynet_node_reload(program->nodes[i], options->paths[i], options->overrides,
+			options->override_count);
+}
+
 static void *
 serve_signals(void *ud) {
 	struct program *program = ud;
@@ -216,7 +225,7 @@ serve_signals(void *ud) {
 		if (size != 1 || number == 0)
 			return NULL;
 		if (number == SIGHUP)
-			skynet_runtime_hangup(program->runtime);
+			hang_up(program);
 		else if (!stopping) {
 			stopping = true;
 			skynet_runtime_stop(program->runtime, true);
@@ -264,7 +273,7 @@ stop_signal_thread(struct program *program) {
 
 static int
 load_configs(struct program *program, const struct options *options, struct skynet_error *error) {
-	program->paths = options->paths;
+	program->options = options;
 	program->configs = calloc((size_t)options->path_count, sizeof *program->configs);
 	program->nodes = calloc((size_t)options->path_count, sizeof *program->nodes);
 	for (int i = 0; i < options->path_count; i++) {
@@ -290,7 +299,7 @@ detach(struct program *program, int *status, struct skynet_error *error) {
 			return error_set(error, SKYNET_ECONFIG,
 				"%s: 'daemon' is '%s', but '%s' in another config: one process has "
 				"one pid file",
-				program->paths[i], other, path);
+				program->options->paths[i], other, path);
 		if (other != NULL)
 			path = other;
 	}
@@ -330,7 +339,7 @@ start_nodes(struct program *program, struct skynet_error *error) {
 		program->nodes[i] =
 			skynet_node_create(program->runtime, &program->configs[i], error);
 		if (program->nodes[i] == NULL) {
-			error_prefix(error, "%s", program->paths[i]);
+			error_prefix(error, "%s", program->options->paths[i]);
 			return error->code;
 		}
 	}
@@ -372,7 +381,7 @@ wait_for_nodes(struct program *program) {
 	for (int i = 0; i < program->node_count; i++) {
 		const char *reason = skynet_node_reason(program->nodes[i]);
 		if (reason[0] != '\0')
-			fprintf(stderr, "skynet: %s: %s\n", program->paths[i], reason);
+			fprintf(stderr, "skynet: %s: %s\n", program->options->paths[i], reason);
 	}
 	return status;
 }

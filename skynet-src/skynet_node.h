@@ -104,9 +104,14 @@ bool skynet_runtime_step(struct skynet_runtime *runtime, int wait_ms);
 /// Any thread, and safe in no signal handler: ends all nodes in order (`graceful`) or at once.
 void skynet_runtime_stop(struct skynet_runtime *runtime, bool graceful);
 
-/// Any thread: every node's log service reopens its file, every cluster re-reads its names, and the
-/// files of secrets and certificates are read again.
+/// Any thread: every node's log service reopens its file, every cluster re-reads its names.
 void skynet_runtime_hangup(struct skynet_runtime *runtime);
+
+/// Any thread, reads files: loads the config of a node again (as skynet_config_load does) for
+/// what connections that other nodes make from now on authenticate with; nothing else of it
+/// counts. The log says so, or what is wrong: then nothing has changed.
+void skynet_node_reload(struct skynet_node *node, const char *path, const char *const *overrides,
+	int override_count);
 
 /// Why a node ended, "" when in order: text for stderr, valid until the runtime is destroyed.
 const char *skynet_node_reason(struct skynet_node *node);

@@ -99,6 +99,7 @@ set_tls(struct guard_credential *credential, const struct guard_config *config,
 			      : config->ca == NULL  ? "tls_ca"
 						    : NULL;
 	credential->kind = GUARD_KIND_TLS;
+	credential->name = config->name != NULL ? skynet_strdup(config->name) : NULL;
 	if (missing != NULL)
 		return error_set(error, SKYNET_ECONFIG,
 			"%s is missing: tls_cert, tls_key and tls_ca go together", missing);
@@ -110,9 +111,22 @@ set_tls(struct guard_credential *credential, const struct guard_config *config,
 
 /* ---- life ---- */
 
+static int
+set_allow(struct guard_credential *credential, const char *text, struct skynet_error *error) {
+	if (text == NULL)
+		return SKYNET_OK;
+	credential->allow = guard_allow_create(text, error);
+	if (credential->allow != NULL)
+		return SKYNET_OK;
+	error_prefix(error, "auth_allow");
+	return SKYNET_ECONFIG;
+}
+
 static void
 destroy(struct guard_credential *credential) {
 	guard_tls_teardown(credential);
+	guard_allow_destroy(credential->allow);
+	skynet_free(credential->name);
 	OPENSSL_cleanse(credential->keys, sizeof(credential->keys));
 	skynet_free(credential);
 }
@@ -124,6 +138,8 @@ guard_credential_create(const struct guard_config *config, struct skynet_error *
 	atomic_init(&credential->references, 1);
 	int result =
 		tls ? set_tls(credential, config, error) : set_secrets(credential, config, error);
+	if (result == SKYNET_OK)
+		result = set_allow(credential, config->allow, error);
 	if (result == SKYNET_OK)
 		return credential;
 	destroy(credential);

@@ -1,6 +1,6 @@
 /* What a node shows, and asks for, when a connection authenticates: shared secrets, or certificate,
- * key and CA. Immutable, and shared by the connections that began with it: the last one that drops
- * it frees it. Any thread.
+ * key and CA; and whom it asks for nothing. Immutable, and shared by the connections that began
+ * with it: the last one that drops it frees it. Any thread.
  */
 #ifndef SKYNET_GUARD_CREDENTIAL_H
 #define SKYNET_GUARD_CREDENTIAL_H
@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "guard/guard_allow.h"
 #include "guard/guard_frame.h"
 
 #define GUARD_SECRET_MIN ((size_t)16)
@@ -41,6 +42,8 @@ struct guard_credential {
 	struct guard_secret_key keys[GUARD_SECRETS];
 	SSL_CTX *tls;
 	BIO_METHOD *bio;
+	char *name;                /* that certificates must have, or NULL */
+	struct guard_allow *allow; /* may do without; or NULL */
 };
 
 /// True when the config asks for a guard at all.

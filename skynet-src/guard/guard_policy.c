@@ -15,19 +15,8 @@
 static void
 destroy(struct guard_policy *policy) {
 	guard_credential_drop(policy->credential);
-	guard_allow_destroy(policy->allow);
 	mutex_fini(&policy->lock);
-	skynet_free(policy->secret_file);
-	skynet_free(policy->cert);
-	skynet_free(policy->key);
-	skynet_free(policy->ca);
-	skynet_free(policy->name);
 	skynet_free(policy);
-}
-
-static char *
-copy(const char *text) {
-	return text != NULL ? skynet_strdup(text) : NULL;
 }
 
 struct guard_policy *
@@ -40,53 +29,22 @@ guard_policy_create(const struct guard_config *config, struct skynet_error *erro
 	mutex_init(&policy->lock, LOCK_RANK_LEAF);
 	policy->credential = credential;
 	policy->kind = credential->kind;
-	policy->secret_file = copy(config->secret_file);
-	policy->cert = copy(config->cert);
-	policy->key = copy(config->key);
-	policy->ca = copy(config->ca);
-	policy->name = copy(config->name);
 	int timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : TIMEOUT_DEFAULT_MS;
 	policy->timeout_ns = (uint64_t)timeout_ms * NS_PER_MS;
 	policy->pending_max = config->pending_max > 0 ? config->pending_max : PENDING_DEFAULT;
 	policy->random = config->random != NULL ? config->random : RAND_bytes;
 	policy->report_credit = REPORT_CREDIT;
-	if (config->allow == NULL)
-		return policy;
-	policy->allow = guard_allow_create(config->allow, error);
-	if (policy->allow != NULL)
-		return policy;
-	error_prefix(error, "auth_allow");
-	destroy(policy);
-	return NULL;
+	return policy;
 }
 
-const char *
-guard_policy_files(const struct guard_policy *policy) {
-	return policy->cert != NULL          ? "the files of tls_cert, tls_key and tls_ca"
-	       : policy->secret_file != NULL ? "the secrets of auth_secret_file"
-					     : NULL;
-}
-
-int
-guard_policy_reload(struct guard_policy *policy, struct skynet_error *error) {
-	struct guard_config config = {
-		.secret_file = policy->secret_file,
-		.cert = policy->cert,
-		.key = policy->key,
-		.ca = policy->ca,
-		.name = policy->name,
-	};
-	if (guard_policy_files(policy) == NULL)
-		return SKYNET_OK;
-	struct guard_credential *fresh = guard_credential_create(&config, error);
-	if (fresh == NULL)
-		return SKYNET_ECONFIG;
+void
+guard_policy_renew(struct guard_policy *policy, struct guard_policy *other) {
 	mutex_acquire(&policy->lock);
 	struct guard_credential *old = policy->credential;
-	policy->credential = fresh;
+	policy->credential = other->credential;
 	mutex_release(&policy->lock);
-	guard_credential_drop(old);
-	return SKYNET_OK;
+	other->credential = old;
+	guard_policy_drop(other);
 }
 
 struct guard_credential *
@@ -95,6 +53,15 @@ guard_policy_credential(struct guard_policy *policy) {
 	struct guard_credential *credential = guard_credential_grab(policy->credential);
 	mutex_release(&policy->lock);
 	return credential;
+}
+
+bool
+guard_policy_allows(struct guard_policy *policy, const struct socket_address *peer, bool dialled) {
+	struct guard_credential *credential = guard_policy_credential(policy);
+	const struct guard_allow *allow = credential->allow;
+	bool allowed = dialled ? guard_allow_to(allow, peer) : guard_allow_from(allow, peer);
+	guard_credential_drop(credential);
+	return allowed;
 }
 
 struct guard_policy *

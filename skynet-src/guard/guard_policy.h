@@ -1,8 +1,7 @@
 /* How the connections of a node authenticate: with a shared secret or with TLS, whom they let in
  * without, how long it may take. Made from the config of the node, immutable but for its counters
- * and for the credential, which can be read from its files anew; shared by all the guarded sockets
- * of the node: the last one that drops it frees it. Any thread, but for the fields that are the
- * poller's.
+ * and for the credential, which can be replaced; shared by all the guarded sockets of the node: the
+ * last one that drops it frees it. Any thread, but for the fields that are the poller's.
  */
 #ifndef SKYNET_GUARD_POLICY_H
 #define SKYNET_GUARD_POLICY_H
@@ -13,7 +12,6 @@
 
 #include "base/error.h"
 #include "base/lock.h"
-#include "guard/guard_allow.h"
 #include "guard/guard_credential.h"
 #include "guard/guard_frame.h"
 #include "guard/guard_limit.h"
@@ -31,9 +29,6 @@ struct guard_counters {
 struct guard_policy {
 	atomic_int references;
 	enum guard_kind kind;
-	char *secret_file, *cert, *key, *ca; /* where the credential comes from; or NULL */
-	char *name;                          /* that certificates must have, or NULL */
-	struct guard_allow *allow;
 	uint64_t timeout_ns;
 	int pending_max;
 	int (*random)(unsigned char *bytes, int size);
@@ -54,16 +49,16 @@ struct guard_policy {
 struct guard_policy *guard_policy_create(
 	const struct guard_config *config, struct skynet_error *error);
 
-/// The settings whose files a reload reads, as words for the log; NULL when there are none.
-const char *guard_policy_files(const struct guard_policy *policy);
-
-/// Reads the files again: connections to come use what is in them now, those that are there stay as
-/// they are. Returns 0, or SKYNET_ECONFIG with an error that names setting and file; then nothing
-/// has changed. Blocks while it reads. Any thread.
-int guard_policy_reload(struct guard_policy *policy, struct skynet_error *error);
+/// Replaces the credential by that of `other`, which is of the same kind: connections to come use
+/// it, those that are there stay as they are. Takes `other`. Any thread.
+void guard_policy_renew(struct guard_policy *policy, struct guard_policy *other);
 
 /// Gives what a new connection authenticates with (guard_credential_drop). Any thread.
 struct guard_credential *guard_policy_credential(struct guard_policy *policy);
+
+/// Whether a connection from `peer`, or to it when `dialled`, does without. Any thread.
+bool guard_policy_allows(
+	struct guard_policy *policy, const struct socket_address *peer, bool dialled);
 
 /// Counts one more holder. Returns `policy`.
 struct guard_policy *guard_policy_grab(struct guard_policy *policy);

@@ -173,7 +173,7 @@ fail_tls(struct guard *guard, int code) {
 		verified = X509_V_OK;
 	if (verified == X509_V_ERR_HOSTNAME_MISMATCH) {
 		char name[100];
-		snprintf(name, sizeof(name), OWN_NAME, guard->policy->name);
+		snprintf(name, sizeof(name), OWN_NAME, guard->credential->name);
 		guard_fail(guard, "%s has a certificate that is not accepted: %s", who, name);
 	} else if (verified != X509_V_OK)
 		guard_fail(guard, "%s has a certificate that is not accepted: %s", who,
@@ -196,8 +196,8 @@ open_tls(struct guard *guard) {
 	BIO *bio = BIO_new(guard->credential->bio);
 	guard->tls = SSL_new(guard->credential->tls);
 	if (bio == NULL || guard->tls == NULL ||
-		(guard->policy->name != NULL &&
-			SSL_set1_host(guard->tls, guard->policy->name) != 1)) {
+		(guard->credential->name != NULL &&
+			SSL_set1_host(guard->tls, guard->credential->name) != 1)) {
 		BIO_free(bio);
 		ERR_clear_error();
 		guard_fail(guard, "OpenSSL cannot begin TLS");

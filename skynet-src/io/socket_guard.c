@@ -159,7 +159,7 @@ bool
 socket_guard_dialled(struct socket_server *server, struct socket_entry *entry,
 	const struct socket_address *peer) {
 	struct guard_policy *policy = entry->guard->policy;
-	if (guard_allow_to(policy->allow, peer)) {
+	if (guard_policy_allows(policy, peer, true)) {
 		count(&policy->counters.allowed);
 		mutex_acquire(&entry->lock);
 		socket_guard_destroy(server, entry);
@@ -228,7 +228,7 @@ socket_guard_accepted(struct socket_server *server, struct socket_entry *listene
 	const struct socket_address *peer) {
 	struct guard_policy *policy = listener->guard->policy;
 	struct socket_address named = name_peer(listener, peer);
-	bool lenient = guard_allow_from(policy->allow, &named);
+	bool lenient = guard_policy_allows(policy, &named, false);
 	if (!lenient &&
 		!guard_limit_admits(&policy->limit, &named, clock_monotonic_ns(server->clock))) {
 		turn_away(server, listener, fd, &named);

@@ -72,8 +72,7 @@ void node_abort(struct skynet_node *node, int exit_code, const char *reason);
 /// Begins to end the node in order. Any thread.
 void node_stop(struct skynet_node *node, int exit_code);
 
-/// SIGHUP: the log service reopens its file, whoever watches names re-reads them, secrets and
-/// certificates are read again. Reads files. Any thread.
+/// SIGHUP: the log service reopens its file, whoever watches names re-reads them. Any thread.
 void node_hangup(struct skynet_node *node);
 
 /// Goes on with an orderly stop. Timer thread (or the stepping thread) while the node is stopping.

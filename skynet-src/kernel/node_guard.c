@@ -94,6 +94,25 @@ node_guard_create(const struct skynet_config *config, struct guard_policy **poli
 }
 
 int
+node_guard_renew(const struct skynet_config *config, struct guard_policy *policy,
+	struct skynet_error *error) {
+	struct guard_policy *fresh;
+	int result = node_guard_create(config, &fresh, error);
+	if (result != SKYNET_OK)
+		return result;
+	bool same = fresh == NULL || policy == NULL ? fresh == policy : fresh->kind == policy->kind;
+	if (!same) {
+		guard_policy_drop(fresh);
+		return error_set(error, SKYNET_ECONFIG,
+			"whether nodes use auth_secret, tls_cert or neither cannot change while "
+			"this one runs: restart it");
+	}
+	if (fresh != NULL)
+		guard_policy_renew(policy, fresh);
+	return SKYNET_OK;
+}
+
+int
 skynet_config_verify(const struct skynet_config *config, struct skynet_error *error) {
 	struct guard_policy *policy;
 	int result = node_guard_create(config, &policy, error);

@@ -13,4 +13,10 @@ struct guard_policy;
 int node_guard_create(const struct skynet_config *config, struct guard_policy **policy,
 	struct skynet_error *error);
 
+/// Makes `policy`, NULL for none, what the config asks for now: its secrets, certificates and
+/// `auth_allow` are those of connections to come. Reads files. Any thread. Returns 0, or
+/// SKYNET_ECONFIG with an error; then nothing has changed.
+int node_guard_renew(const struct skynet_config *config, struct guard_policy *policy,
+	struct skynet_error *error);
+
 #endif

@@ -266,19 +266,6 @@ node_stop(struct skynet_node *node, int exit_code) {
 	timeouts_wake(&node->runtime->timeouts);
 }
 
-static void
-reload_guard(struct skynet_node *node) {
-	struct skynet_error error = {0};
-	const char *files = node->guard != NULL ? guard_policy_files(node->guard) : NULL;
-	if (files == NULL)
-		return;
-	if (guard_policy_reload(node->guard, &error) == SKYNET_OK)
-		log_line(node, 0, "%s have been read again: new connections use them", files);
-	else
-		log_line(node, 0, "error: %s: new connections go on with what was read before",
-			error.text);
-}
-
 void
 node_hangup(struct skynet_node *node) {
 	static const char *const listeners[] = {"logger", "clusterd"};
@@ -288,7 +275,25 @@ node_hangup(struct skynet_node *node) {
 		if (handle != 0)
 			router_push(node, handle, &message);
 	}
-	reload_guard(node);
+}
+
+void
+skynet_node_reload(struct skynet_node *node, const char *path, const char *const *overrides,
+	int override_count) {
+	struct skynet_config config;
+	struct skynet_error error = {0};
+	int result = skynet_config_load(&config, path, overrides, override_count, &error);
+	if (result == SKYNET_OK) {
+		result = node_guard_renew(&config, node->guard, &error);
+		skynet_config_clear(&config);
+	}
+	if (result != SKYNET_OK)
+		log_line(node, 0, "error: %s: new connections go on with what was read before",
+			error.text);
+	else if (node->guard != NULL)
+		log_line(node, 0,
+			"secrets, certificates and auth_allow have been read again: new "
+			"connections use them");
 }
 
 /* ---- the orderly stop, step by step ---- */

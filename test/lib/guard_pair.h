@@ -35,6 +35,16 @@ make_policy(const struct guard_config *config) {
 	return policy;
 }
 
+/* Makes a policy what a config asks for now. Returns false with an error when it is refused. */
+static inline bool
+renew_policy(struct guard_policy *policy, const struct guard_config *config,
+	struct skynet_error *error) {
+	struct guard_policy *fresh = guard_policy_create(config, error);
+	if (fresh != NULL)
+		guard_policy_renew(policy, fresh);
+	return fresh != NULL;
+}
+
 static inline struct pair
 guards_of(struct guard_policy *dialler, struct guard_policy *listener) {
 	return (struct pair){.ends = {guard_create(dialler, GUARD_DIALLER, false),

@@ -1,4 +1,4 @@
-# SIGHUP: secrets and certificates are read again, for new connections alone.
+# SIGHUP: secrets, certificates and addresses are read again, for new connections alone.
 . test/process/lib.sh
 . test/process/harbor.sh
 . test/process/security.sh
@@ -71,13 +71,50 @@ run n4
 like "the_old_one_is_refused" "$err" "*it has another secret*"
 secret 1 "short"
 check "a_bad_secret_is_named_with_its_file" hangup 1 \
-	"error: auth_secret_file '$TEST_TMP/secret1': a secret of 5 bytes"
+	"auth_secret_file '$TEST_TMP/secret1': a secret of 5 bytes"
 kill_node 3
 up 3 "$(secret_of 3)"
 check "and_what_was_read_before_counts_on" talks 3 1
 rm "$TEST_TMP/secret1"
-check "a_missing_file_is_named" hangup 1 "error: cannot read auth_secret_file '$TEST_TMP/secret1'"
+check "a_missing_file_is_named" hangup 1 "cannot read auth_secret_file '$TEST_TMP/secret1'"
 check "no_link_was_lost" never_lost 1
+leave 3 2 1
+
+# ---- what the config itself says ----
+for id in 1 2; do
+	up $id "auth_secret = '$old'"
+done
+check "two_nodes_with_a_secret_in_the_config_talk" talks 2 1
+for id in 1 2; do
+	node $id "auth_secret = '$new'"
+	check "node_${id}_reads_its_config_on_sighup" hangup $id "$AGAIN"
+done
+up 3 "auth_secret = '$new'"
+check "new_links_use_the_secret_that_stands_there_now" talks 3 2
+kill_node 3
+node 3 # it does without
+run n3
+like "a_node_without_is_refused" "$err" "*the other side has auth_secret, this node has neither*"
+allowing="auth_secret = '$new'
+auth_allow = '127.0.0.1'"
+for id in 1 2; do
+	node $id "$allowing"
+	check "node_${id}_reads_who_may_do_without" hangup $id "$AGAIN"
+done
+up 3
+check "then_it_is_let_in_and_dialled" talks 3 2
+kill_node 3
+node 1 "$allowing, nonsense'"
+check "an_error_in_the_config_is_named_with_its_place" hangup 1 "error: $TEST_TMP/n1:"
+node 1 "auth_allow = '127.0.0.1'"
+check "a_secret_that_has_gone_as_well" hangup 1 "auth_allow means nothing without auth_secret"
+node 1
+check "a_node_does_not_become_one_without" hangup 1 "cannot change while this one runs: restart it"
+rm "$TEST_TMP/n1"
+check "a_missing_config_is_named" hangup 1 "$TEST_TMP/n1"
+up 3
+check "and_what_was_read_before_counts_still" talks 3 1
+check "the_link_of_before_was_never_lost" never_lost 1
 leave 3 2 1
 
 # ---- certificates ----
@@ -100,7 +137,7 @@ check "two_nodes_with_certificates_talk" talks 2 1
 cert three after
 give node_three three
 cp "$TEST_TMP/node_three.pem" "$TEST_TMP/node_one.pem"
-check "a_certificate_without_its_key_is_named" hangup 1 "error: cannot use tls_key"
+check "a_certificate_without_its_key_is_named" hangup 1 "cannot use tls_key"
 give node_one one
 cat "$TEST_TMP/before.pem" "$TEST_TMP/after.pem" >"$TEST_TMP/trusted.pem"
 check "a_second_authority_is_read_on_sighup" hangup 1 "$AGAIN"

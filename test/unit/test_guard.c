@@ -551,11 +551,11 @@ secrets_that_are_read_again_count_for_what_begins_then(void **state) {
 	certs_init(&files, "ca");
 	const char *path = cert_path(&files, "secret", "txt");
 	write_text(path, SECRET "\n");
-	struct guard_policy *out = make_policy(&(struct guard_config){.secret_file = path});
-	struct guard_policy *in = make_policy(&GOOD);
+	struct guard_config config = {.secret_file = path};
+	struct guard_policy *out = make_policy(&config), *in = make_policy(&GOOD);
 	struct pair early = guards_of(out, in);
 	write_text(path, OTHER "\n");
-	assert_int_equal(guard_policy_reload(out, &error), SKYNET_OK);
+	assert_true(renew_policy(out, &config, &error));
 	struct pair late = guards_of(out, in);
 	talk(&early, 7);
 	expect_open(&early);
@@ -566,25 +566,49 @@ secrets_that_are_read_again_count_for_what_begins_then(void **state) {
 
 	/* A file with an error changes nothing. */
 	write_text(path, "short");
-	assert_int_equal(guard_policy_reload(out, &error), SKYNET_ECONFIG);
+	assert_false(renew_policy(out, &config, &error));
 	assert_non_null(strstr(error.text, "auth_secret_file '"));
 	assert_non_null(strstr(error.text, "a secret of 5 bytes"));
 	unlink(path);
-	assert_int_equal(guard_policy_reload(out, &error), SKYNET_ECONFIG);
+	assert_false(renew_policy(out, &config, &error));
 	assert_non_null(strstr(error.text, "cannot read auth_secret_file"));
 	struct guard_policy *other = make_policy(&BAD);
 	struct pair last = guards_of(out, other);
 	talk(&last, 7);
 	expect_open(&last);
 	end_pair(&last);
-
-	/* What stands in the config itself cannot be read again. */
-	assert_null(guard_policy_files(in));
-	assert_int_equal(guard_policy_reload(in, &error), SKYNET_OK);
 	guard_policy_drop(other);
 	guard_policy_drop(in);
 	guard_policy_drop(out);
 	certs_fini(&files);
+}
+
+static void
+a_list_of_addresses_that_is_read_again_counts_at_once(void **state) {
+	(void)state;
+	struct skynet_error error = {0};
+	struct guard_config config = {.secret = SECRET, .allow = "10.0.0.9:2526"};
+	struct guard_policy *policy = make_policy(&config);
+	struct socket_address old, new;
+	assert_int_equal(socket_address_parse(&old, "10.0.0.9", 2526), 0);
+	assert_int_equal(socket_address_parse(&new, "10.0.0.8", 2526), 0);
+	for (int dialled = 0; dialled < 2; dialled++) {
+		assert_true(guard_policy_allows(policy, &old, dialled));
+		assert_false(guard_policy_allows(policy, &new, dialled));
+	}
+	config.allow = "10.0.0.8 nonsense!";
+	assert_false(renew_policy(policy, &config, &error));
+	assert_true(guard_policy_allows(policy, &old, false));
+	config.allow = "10.0.0.8";
+	assert_true(renew_policy(policy, &config, &error));
+	for (int dialled = 0; dialled < 2; dialled++) {
+		assert_false(guard_policy_allows(policy, &old, dialled));
+		assert_true(guard_policy_allows(policy, &new, dialled));
+	}
+	config.allow = NULL;
+	assert_true(renew_policy(policy, &config, &error));
+	assert_false(guard_policy_allows(policy, &new, false));
+	guard_policy_drop(policy);
 }
 
 static void
@@ -628,6 +652,7 @@ main(void) {
 		cmocka_unit_test(bad_secrets_are_config_errors_that_do_not_show_them),
 		cmocka_unit_test(a_hello_and_a_refusal_name_the_setting),
 		cmocka_unit_test(secrets_that_are_read_again_count_for_what_begins_then),
+		cmocka_unit_test(a_list_of_addresses_that_is_read_again_counts_at_once),
 		cmocka_unit_test(lines_about_failures_are_few),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
