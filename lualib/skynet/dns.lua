@@ -38,7 +38,7 @@ local cache_count = 0
 
 local hosts -- { read_at, ipv4 = { name = addresses }, ipv6 = ... }
 
----@type table<string, table[]> who waits for a question that was sent
+---@type table<string, table> look-ups that go on; their elements wait for them
 local pending = {}
 
 -- ---- files ----
@@ -128,6 +128,16 @@ local function random_id()
 	return id
 end
 
+-- A task that is killed while it asks leaves no socket behind.
+local asking_meta = {
+	__close = function(asking)
+		if asking.fd then
+			socket.abandon(asking.fd)
+			socket.close_fd(asking.fd)
+		end
+	end,
+}
+
 -- One question to one server. The answer, or nil when there was none within `timeout`.
 local function ask(server, name, qtype, timeout)
 	local id = random_id()
@@ -144,12 +154,14 @@ local function ask(server, name, qtype, timeout)
 		skynet.error(string.format("dns: no way to %s:%d", server.host, server.port))
 		return nil
 	end
+	local asking <close> = setmetatable({ fd = fd }, asking_meta)
 	-- A server that is not there is known at once.
 	socket.onclose(fd, function()
 		skynet.wakeup(token)
 	end)
 	socket.write(fd, packet.question(id, name, qtype))
 	skynet.sleep(timeout, token)
+	asking.fd = nil
 	socket.onclose(fd, nil)
 	socket.close(fd)
 	return answer
@@ -196,34 +208,39 @@ local function remember(key, answer)
 	}
 end
 
+-- Tells those who wait what has been found: nothing when the task that asked was killed.
+local look_up_meta = {
+	__close = function(found)
+		pending[found.key] = nil
+		for _, token in ipairs(found) do
+			token.found = found
+			skynet.wakeup(token)
+		end
+	end,
+}
+
 -- The addresses, asked for once however many wait for them. Nil and the reason when there are none.
 local function look_up(key, name, qtype)
-	local waiting = pending[key]
-	if waiting then
-		local token = {}
-		table.insert(waiting, token)
+	local token = {}
+	while pending[key] do
+		table.insert(pending[key], token)
 		skynet.wait(token)
-		return token.addresses, token.message
+		if token.found.addresses or token.found.message then
+			return token.found.addresses, token.found.message
+		end
 	end
-	waiting = {}
-	pending[key] = waiting
+	local found <close> = setmetatable({ key = key }, look_up_meta)
+	pending[key] = found
 	local ok, answer = pcall(ask_all, name, qtype)
-	pending[key] = nil
-	local addresses, message
 	if not ok then
-		message = answer
+		found.message = answer
 	elseif answer and #answer.addresses > 0 then
-		addresses = answer.addresses
+		found.addresses = answer.addresses
 		remember(key, answer)
 	else
-		message = "timeout or no answer"
+		found.message = "timeout or no answer"
 	end
-	for _, token in ipairs(waiting) do
-		token.addresses = addresses
-		token.message = message
-		skynet.wakeup(token)
-	end
-	return addresses, message
+	return found.addresses, found.message
 end
 
 -- ---- what users call ----

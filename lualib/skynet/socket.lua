@@ -34,6 +34,7 @@ end
 
 -- Waits until the socket is open. True, or nil and why not.
 local function await_open(entry, timeout)
+	local opening <close> = entries.opening(entry)
 	if timeout then
 		if skynet.sleep(timeout, entry) ~= "BREAK" then
 			driver.shutdown(entry.id)
@@ -42,6 +43,7 @@ local function await_open(entry, timeout)
 	else
 		skynet.wait(entry)
 	end
+	opening.entry = nil
 	if entry.failure then
 		forget(entry)
 		return nil, entry.failure
@@ -209,17 +211,15 @@ local function await(entry, wanted)
 	end
 	entry.reading = true
 	entry.wanted = wanted
+	local _ <close> = entry -- nobody reads it any more, also when this task is killed
 	if entry.timeout then
 		skynet.sleep(entry.timeout, entry.buffer)
 	else
 		skynet.wait(entry.buffer)
 	end
 	if entry.reading then
-		entry.reading = nil
-		entry.wanted = nil
 		return nil, TIMEOUT
 	end
-	entry.woken = nil
 	return true
 end
 

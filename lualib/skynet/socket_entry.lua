@@ -69,6 +69,15 @@ local sockets = setmetatable({}, {
 ---@type table<integer, fun(id: integer)>
 local close_callbacks = {}
 
+-- What ends a wait for data.
+local entry_meta = {
+	__close = function(entry)
+		entry.reading = nil
+		entry.wanted = nil
+		entry.woken = nil
+	end,
+}
+
 ---Start to track `id`.
 ---@param id integer
 ---@param kind string
@@ -76,7 +85,7 @@ local close_callbacks = {}
 ---@param callback function?
 ---@return skynet.socket.entry
 function M.new(id, kind, phase, callback)
-	local entry = {
+	local entry = setmetatable({
 		id = id,
 		kind = kind,
 		phase = phase,
@@ -84,7 +93,7 @@ function M.new(id, kind, phase, callback)
 		pool = {},
 		resumes = 0,
 		callback = callback,
-	}
+	}, entry_meta)
 	sockets[id] = entry
 	return entry
 end
@@ -109,6 +118,23 @@ function M.forget(entry)
 	if not entry.woken then
 		driver.clear(entry.buffer, entry.pool)
 	end
+end
+
+local opening_meta = {
+	__close = function(opening)
+		if opening.entry then
+			driver.shutdown(opening.entry.id)
+			M.forget(opening.entry)
+		end
+	end,
+}
+
+---To be closed once `entry` is open. With its field `entry` still set, because the task that opens
+---was killed, it leaves no socket behind.
+---@param entry skynet.socket.entry
+---@return { entry: skynet.socket.entry? }
+function M.opening(entry)
+	return setmetatable({ entry = entry }, opening_meta)
 end
 
 -- ---- events ----

@@ -244,25 +244,39 @@ local function wake_all(list)
 	end
 end
 
+-- Makes way for the next connector, also when the present one is killed, maybe while it
+-- authenticates.
+local connecting_meta = {
+	__close = function(connecting)
+		local self = connecting.channel
+		if not connecting.done and self.__sock then
+			-- the dispatcher of the link sees the end and cleans up
+			socket.shutdown(self.__sock[1])
+			self.__link = nil
+			self.__sock = nil
+		end
+		self.__connector = nil
+		self.__pausing = nil
+		local waiting = self.__waiting
+		self.__waiting = {}
+		wake_all(waiting)
+	end,
+}
+
 -- Makes this coroutine the connector.
 local function become_connector(self, once, timeout)
 	self.__connector = coroutine.running()
 	-- A link that the peer has ended may still have responses to read: it closes itself.
 	self.__link = nil
 	self.__sock = nil
-	local done, ok, message
+	local connecting <close> = setmetatable({ channel = self }, connecting_meta)
+	local ok, message
 	if once then
-		done, ok, message = pcall(round, self, timeout)
+		ok, message = round(self, timeout)
 	else
-		done, ok, message = pcall(connect_for_ever, self)
+		ok, message = connect_for_ever(self)
 	end
-	self.__connector = nil
-	local waiting = self.__waiting
-	self.__waiting = {}
-	wake_all(waiting)
-	if not done then
-		error(ok, 0)
-	end
+	connecting.done = true
 	return ok, message
 end
 
