@@ -43,7 +43,14 @@ local nodelay = false
 local listener -- socket id
 local opening -- what is to be known about a listener that is not bound yet
 local queue -- of netpack
-local commands = {}
+local commands = setmetatable({}, {
+	-- The service ends: another gate may want the address.
+	__gc = function()
+		if listener then
+			driver.close(listener)
+		end
+	end,
+})
 local on = {} -- events
 
 local function is_open(fd)

@@ -1,5 +1,6 @@
 -- snax.gateserver and the gate service, through real connections.
 local skynet = require "skynet"
+require "skynet.manager"
 local socket = require "skynet.socket"
 local tap = require "tap"
 
@@ -318,6 +319,21 @@ local function test_reset()
 	tap.pass "a place of maxclient comes back each time"
 end
 
+local function test_death()
+	for _, leave in ipairs { skynet.kill, function(gate) skynet.send(gate, "debug", "EXIT") end } do
+		local gate, port = open_gate {}
+		leave(gate)
+		tap.eventually(function()
+			local another = skynet.newservice "gate_owner"
+			if pcall(skynet.call, another, "lua", "open", { address = LOCAL, port = port }) then
+				skynet.call(another, "lua", "close")
+				return true
+			end
+			skynet.kill(another)
+		end, "when a gate has ended another one can have its address")
+	end
+end
+
 tap.run(function()
 	start_watchdog()
 	test_streams()
@@ -329,4 +345,5 @@ tap.run(function()
 	test_flood_and_another_client()
 	test_gate_service()
 	test_reset()
+	test_death()
 end)
