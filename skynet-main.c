@@ -403,7 +403,13 @@ run_program(struct program *program, const struct options *options) {
 		complain(error.text);
 		return EXIT_FAILURE;
 	}
-	return wait_for_nodes(program);
+	status = wait_for_nodes(program);
+	if (skynet_runtime_held(program->runtime)) {
+		/* A thread does not come back: nothing can be taken down below it. */
+		daemonize_fini(&program->daemon);
+		_exit(status);
+	}
+	return status;
 }
 
 static void

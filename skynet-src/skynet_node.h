@@ -90,11 +90,17 @@ int skynet_runtime_start(struct skynet_runtime *runtime, struct skynet_error *er
 struct skynet_node *skynet_node_create(struct skynet_runtime *runtime,
 	const struct skynet_config *config, struct skynet_error *error);
 
-/// Waits until every node has ended; returns the largest exit code. With zero workers returns at
-/// once.
+/// Waits until every node has ended or is held (see below); returns the largest exit code. With
+/// zero workers returns at once.
 int skynet_runtime_wait(struct skynet_runtime *runtime);
 
-/// Stops threads, destroys nodes and everything else. Nothing may use the runtime afterwards.
+/// True when a service has kept its node from ending for longer than `shutdown_timeout`: it does
+/// not return from a message, and its thread cannot be joined. What is left is to end the process.
+/// Any thread.
+bool skynet_runtime_held(struct skynet_runtime *runtime);
+
+/// Stops threads, destroys nodes and everything else. Waits for services that are in a message: not
+/// for a runtime that is held. Nothing may use the runtime afterwards.
 void skynet_runtime_destroy(struct skynet_runtime *runtime);
 
 /// Zero workers only: fires due timers, polls sockets for at most `wait_ms`, runs at most one
@@ -117,7 +123,8 @@ void skynet_node_reload(struct skynet_node *node, const char *path, const char *
 const char *skynet_node_reason(struct skynet_node *node);
 int skynet_node_exit_code(struct skynet_node *node);
 
-/// True while the bootstrap service of `node` lives: the stock one leaves when the boot is over.
+/// True while `node` is not ending and its bootstrap service lives: the stock one leaves when the
+/// boot is over. Any thread.
 bool skynet_node_booting(struct skynet_node *node);
 
 /// The context of a service of `node`, for tests: grabbed, give it back with

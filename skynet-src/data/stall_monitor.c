@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "skynet_malloc.h"
@@ -106,4 +105,17 @@ stall_monitor_check(struct stall_monitor *monitor, uint64_t now_ms, uint64_t tim
 			wait = slot_wait;
 	}
 	return wait;
+}
+
+bool
+stall_monitor_find(const struct stall_monitor *monitor, const void *owner, uint32_t *destination) {
+	struct stall_report report;
+	uint64_t version;
+	for (int i = 0; i < monitor->slot_count; i++) {
+		if (read_slot(&monitor->slots[i], &version, &report) && report.owner == owner) {
+			*destination = report.destination;
+			return true;
+		}
+	}
+	return false;
 }

@@ -7,6 +7,7 @@
 #define SKYNET_STALL_MONITOR_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define STALL_NEVER UINT64_MAX
@@ -47,6 +48,11 @@ struct stall_slot *stall_monitor_slot(struct stall_monitor *monitor, int index);
 /// report can be due, STALL_NEVER when no thread is in a message.
 uint64_t stall_monitor_check(struct stall_monitor *monitor, uint64_t now_ms, uint64_t timeout_ms,
 	stall_report_fn report, void *ud);
+
+/// Finds a message of `owner` that runs now and stores its destination. Any thread. Returns false
+/// when there is none.
+bool stall_monitor_find(
+	const struct stall_monitor *monitor, const void *owner, uint32_t *destination);
 
 /// The slot's thread begins a message, or goes on to the next one.
 static inline void

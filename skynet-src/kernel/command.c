@@ -127,7 +127,7 @@ skynet_node_stop(struct skynet_context *context, int exit_code) {
 
 void
 skynet_node_abort(struct skynet_context *context, int exit_code, const char *reason) {
-	node_abort(context->node, exit_code, reason);
+	node_abort_by(context, exit_code, reason);
 }
 
 void *

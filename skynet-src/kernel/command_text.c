@@ -174,8 +174,8 @@ command_abort(struct skynet_context *context, const char *param) {
 	char *reason;
 	long code = strtol(param, &reason, 10);
 	reason += strspn(reason, " ");
-	node_abort(context->node, code > 0 && code < 256 ? (int)code : 0,
-		reason[0] != '\0' ? reason : NULL);
+	node_abort_by(
+		context, code > 0 && code < 256 ? (int)code : 0, reason[0] != '\0' ? reason : NULL);
 	return NULL;
 }
 

@@ -24,6 +24,7 @@ enum node_state {
 	NODE_STOPPING, /* stop hooks run */
 	NODE_FLUSHING, /* hooks are done, sockets are being flushed */
 	NODE_ABORTING, /* services are being retired */
+	NODE_HELD,     /* one of them does not return: only the end of the process is left */
 	NODE_ENDED,    /* no service left */
 };
 
@@ -55,19 +56,26 @@ struct skynet_node {
 	atomic_int exit_code;
 	char reason[256]; /* why it failed; written once, by whoever sets exit_code first */
 
-	/* Graceful stop; timer thread only, but for the atomics. */
-	uint64_t stop_deadline_ns;
+	/* The end; timer thread only, but for the atomics. */
+	uint64_t stop_deadline_ns;   /* of the whole, 0: not begun */
 	uint32_t *stop_handles;      /* services that asked for a hook, oldest first */
 	uint32_t stop_count;         /* those that are still to be told */
 	uint32_t stop_current;       /* handle that runs its hook now, 0: none */
 	_Atomic(uint32_t) stop_done; /* handle that has answered */
+	int32_t stop_left; /* past the deadline: services that were left at the last look */
+	int stop_looks;    /* and looks since one of them ended */
 };
 
 /// The sockets of the process.
 struct socket_server *node_sockets(struct skynet_node *node);
 
-/// Ends the node now; the first exit code and reason count. Any thread.
+/// Ends the node now; the first exit code and reason count. Borrows `reason`, NULL for none. A
+/// service that does not return holds it for `shutdown_timeout` at most. Any thread.
 void node_abort(struct skynet_node *node, int exit_code, const char *reason);
+
+/// The same at the wish of the service `context`, but for the first service of a node that is being
+/// stopped: its boot has not failed, and the stop goes on in order. Any thread.
+void node_abort_by(struct skynet_context *context, int exit_code, const char *reason);
 
 /// Begins to end the node in order. Any thread.
 void node_stop(struct skynet_node *node, int exit_code);
@@ -75,7 +83,7 @@ void node_stop(struct skynet_node *node, int exit_code);
 /// SIGHUP: the log service reopens its file, whoever watches names re-reads them. Any thread.
 void node_hangup(struct skynet_node *node);
 
-/// Goes on with an orderly stop. Timer thread (or the stepping thread) while the node is stopping.
+/// Goes on with the end of a node. Timer thread (or the stepping thread) while it is ending.
 /// Returns true when the node has come to a later state.
 bool node_stop_step(struct skynet_node *node, uint64_t now_ns);
 

@@ -9,6 +9,7 @@
 #include "data/env_table.h"
 #include "data/handle_table.h"
 #include "data/module_table.h"
+#include "data/stall_monitor.h"
 #include "data/timer_wheel.h"
 #include "guard/guard_policy.h"
 #include "io/socket_server.h"
@@ -21,6 +22,10 @@
 #include "kernel/runtime.h"
 #include "kernel/service.h"
 #include "kernel/timeout.h"
+
+/* Past its deadline a node is looked at once a millisecond. */
+#define LOOKS_HELD   500 /* without a service that ends until one of them is taken to hold it */
+#define LOOKS_LOGGED 100 /* more for the log to be written */
 
 struct socket_server *
 node_sockets(struct skynet_node *node) {
@@ -115,7 +120,7 @@ run_down(struct skynet_node *node) {
 	node_abort(node, 1, NULL);
 	if (runtime->started) {
 		pthread_mutex_lock(&runtime->lock);
-		while (atomic_load_explicit(&node->state, memory_order_acquire) != NODE_ENDED)
+		while (atomic_load_explicit(&node->state, memory_order_acquire) < NODE_HELD)
 			pthread_cond_wait(&runtime->node_ended, &runtime->lock);
 		pthread_mutex_unlock(&runtime->lock);
 	} else {
@@ -196,13 +201,8 @@ advance(struct skynet_node *node, enum node_state state) {
 	int now = atomic_load_explicit(&node->state, memory_order_relaxed);
 	while (now < (int)state) {
 		if (atomic_compare_exchange_weak_explicit(&node->state, &now, (int)state,
-			    memory_order_relaxed, memory_order_relaxed)) {
-			if (now != NODE_RUNNING)
-				atomic_fetch_sub_explicit(
-					&node->runtime->stopping, 1, memory_order_relaxed);
-			if (state == NODE_STOPPING || state == NODE_FLUSHING)
-				atomic_fetch_add_explicit(
-					&node->runtime->stopping, 1, memory_order_relaxed);
+			    memory_order_release, memory_order_relaxed)) {
+			runtime_node_advanced(node, now, (int)state);
 			return true;
 		}
 	}
@@ -222,7 +222,7 @@ end_logger_if_last(struct skynet_node *node) {
 
 bool
 node_logger_may_end(struct skynet_node *node, uint32_t handle) {
-	return atomic_load_explicit(&node->state, memory_order_relaxed) == NODE_ABORTING &&
+	return atomic_load_explicit(&node->state, memory_order_relaxed) >= NODE_ABORTING &&
 	       handle == atomic_load_explicit(&node->logger, memory_order_relaxed) &&
 	       atomic_load_explicit(&node->service_count, memory_order_acquire) == 1;
 }
@@ -234,14 +234,15 @@ node_service_ended(struct skynet_node *node) {
 	if (left == 0)
 		runtime_node_ended(node);
 	else if (left == 1 &&
-		 atomic_load_explicit(&node->state, memory_order_relaxed) == NODE_ABORTING)
+		 atomic_load_explicit(&node->state, memory_order_relaxed) >= NODE_ABORTING)
 		end_logger_if_last(node);
 }
 
 void
 node_abort(struct skynet_node *node, int exit_code, const char *reason) {
 	set_exit(node, exit_code, reason);
-	advance(node, NODE_ABORTING);
+	if (advance(node, NODE_ABORTING))
+		timeouts_wake(&node->runtime->timeouts);
 	uint32_t logger = atomic_load_explicit(&node->logger, memory_order_relaxed);
 	size_t count;
 	bool found = true;
@@ -256,6 +257,17 @@ node_abort(struct skynet_node *node, int exit_code, const char *reason) {
 		skynet_free(handles);
 	}
 	end_logger_if_last(node);
+}
+
+void
+node_abort_by(struct skynet_context *context, int exit_code, const char *reason) {
+	struct skynet_node *node = context->node;
+	bool stopping = atomic_load_explicit(&node->state, memory_order_relaxed) != NODE_RUNNING ||
+			/* All nodes are told one after the other: one that is gone may be missed by
+			   others. */
+			atomic_load_explicit(&node->runtime->stop_asked, memory_order_relaxed);
+	if (!stopping || service_handle(context) != node->bootstrap)
+		node_abort(node, exit_code, reason);
 }
 
 void
@@ -296,13 +308,18 @@ skynet_node_reload(struct skynet_node *node, const char *path, const char *const
 			"connections use them");
 }
 
-/* ---- the orderly stop, step by step ---- */
+/* ---- the end, step by step ---- */
+
+static void
+set_deadline(struct skynet_node *node, uint64_t now_ns) {
+	node->stop_deadline_ns = now_ns + node->shutdown_timeout_ns + 1;
+}
 
 static void
 begin_stop(struct skynet_node *node, uint64_t now_ns) {
 	size_t count;
 	log_line(node, 0, "Stop: closing listeners, running stop hooks");
-	node->stop_deadline_ns = now_ns + node->shutdown_timeout_ns + 1;
+	set_deadline(node, now_ns);
 	socket_server_close_listeners(node->runtime->sockets, node);
 	uint32_t *handles = handle_table_list(node->handles, &count);
 	node->stop_handles = handles;
@@ -369,12 +386,47 @@ step_hooks(struct skynet_node *node, uint64_t now_ns) {
 		advance(node, NODE_FLUSHING);
 }
 
+/* Says who keeps the node from ending. */
+static void
+name_holder(struct skynet_node *node) {
+	char reason[128];
+	uint32_t holder;
+	if (stall_monitor_find(node->runtime->stalls, node, &holder))
+		snprintf(reason, sizeof reason,
+			"shutdown timeout: service :%08x does not return from a message", holder);
+	else
+		snprintf(reason, sizeof reason, "shutdown timeout: %d services do not end",
+			node->stop_left);
+	log_line(node, 0, "error: %s", reason);
+	set_exit(node, 1, reason);
+}
+
+/* Services that are retired end one after the other, unless one is in a message that does not end.
+ * Looks are counted, not time: the whole machine may have stood still. */
+static void
+watch_end(struct skynet_node *node, uint64_t now_ns) {
+	int32_t left = atomic_load_explicit(&node->service_count, memory_order_relaxed);
+	if (node->stop_deadline_ns == 0)
+		set_deadline(node, now_ns);
+	if (now_ns < node->stop_deadline_ns)
+		return;
+	if (left != node->stop_left) {
+		node->stop_left = left;
+		node->stop_looks = 0;
+	} else if (++node->stop_looks == LOOKS_HELD)
+		name_holder(node);
+	else if (node->stop_looks == LOOKS_HELD + LOOKS_LOGGED)
+		runtime_node_held(node);
+}
+
 bool
 node_stop_step(struct skynet_node *node, uint64_t now_ns) {
 	int state = atomic_load_explicit(&node->state, memory_order_relaxed);
-	if (state != NODE_STOPPING && state != NODE_FLUSHING)
+	if (state == NODE_RUNNING || state >= NODE_HELD)
 		return false;
-	if (node->stop_deadline_ns != 0 && now_ns >= node->stop_deadline_ns)
+	if (state == NODE_ABORTING)
+		watch_end(node, now_ns);
+	else if (node->stop_deadline_ns != 0 && now_ns >= node->stop_deadline_ns)
 		give_up(node);
 	else if (state == NODE_STOPPING)
 		step_hooks(node, now_ns);
@@ -390,6 +442,9 @@ skynet_node_reason(struct skynet_node *node) {
 
 bool
 skynet_node_booting(struct skynet_node *node) {
+	/* Acquire pairs with the release in advance: whoever sees the end sees the exit code. */
+	if (atomic_load_explicit(&node->state, memory_order_acquire) != NODE_RUNNING)
+		return false;
 	struct skynet_context *bootstrap = service_grab(node, node->bootstrap);
 	if (bootstrap == NULL)
 		return false;

@@ -277,11 +277,39 @@ runtime_leave_network(struct skynet_node *node) {
 			NULL, memory_order_relaxed, memory_order_relaxed);
 }
 
+/* True between the beginning of a node's end and its last state. */
+static bool
+is_ending(int state) {
+	return state > NODE_RUNNING && state < NODE_HELD;
+}
+
+void
+runtime_node_advanced(struct skynet_node *node, int from, int to) {
+	int change = is_ending(to) - is_ending(from);
+	if (change != 0)
+		atomic_fetch_add_explicit(&node->runtime->stopping, change, memory_order_relaxed);
+}
+
+void
+runtime_node_held(struct skynet_node *node) {
+	struct skynet_runtime *runtime = node->runtime;
+	int state = NODE_ABORTING;
+	pthread_mutex_lock(&runtime->lock);
+	/* Release pairs with the acquire load in exit_code_of_nodes: the reason is there. */
+	if (atomic_compare_exchange_strong_explicit(
+		    &node->state, &state, NODE_HELD, memory_order_release, memory_order_relaxed)) {
+		runtime_node_advanced(node, NODE_ABORTING, NODE_HELD);
+		pthread_cond_broadcast(&runtime->node_ended);
+	}
+	pthread_mutex_unlock(&runtime->lock);
+}
+
 void
 runtime_node_ended(struct skynet_node *node) {
 	struct skynet_runtime *runtime = node->runtime;
 	pthread_mutex_lock(&runtime->lock);
-	atomic_store_explicit(&node->state, NODE_ENDED, memory_order_release);
+	int before = atomic_exchange_explicit(&node->state, NODE_ENDED, memory_order_acq_rel);
+	runtime_node_advanced(node, before, NODE_ENDED);
 	pthread_cond_broadcast(&runtime->node_ended);
 	pthread_mutex_unlock(&runtime->lock);
 	for (uint32_t id = 1; node->network != NULL && id < REMOTE_MAX; id++) {
@@ -292,13 +320,14 @@ runtime_node_ended(struct skynet_node *node) {
 }
 
 /* With the lock held: the largest exit code, -1 while a node runs. One that failed ends the others.
+ * A node that is held has ended as far as it can.
  */
 static int
 exit_code_of_nodes(struct skynet_runtime *runtime, bool *failed) {
 	int code = 0;
 	bool running = false;
 	for (struct skynet_node *node = runtime->nodes; node != NULL; node = node->next) {
-		if (atomic_load_explicit(&node->state, memory_order_acquire) != NODE_ENDED) {
+		if (atomic_load_explicit(&node->state, memory_order_acquire) < NODE_HELD) {
 			running = true;
 			continue;
 		}
@@ -330,6 +359,17 @@ skynet_runtime_wait(struct skynet_runtime *runtime) {
 	return code < 0 ? 0 : code;
 }
 
+bool
+skynet_runtime_held(struct skynet_runtime *runtime) {
+	bool held = false;
+	pthread_mutex_lock(&runtime->lock);
+	for (struct skynet_node *node = runtime->nodes; node != NULL; node = node->next)
+		held = held ||
+		       atomic_load_explicit(&node->state, memory_order_relaxed) == NODE_HELD;
+	pthread_mutex_unlock(&runtime->lock);
+	return held;
+}
+
 static struct skynet_node *
 first_node(struct skynet_runtime *runtime) {
 	pthread_mutex_lock(&runtime->lock);
@@ -340,6 +380,7 @@ first_node(struct skynet_runtime *runtime) {
 
 void
 skynet_runtime_stop(struct skynet_runtime *runtime, bool graceful) {
+	atomic_store_explicit(&runtime->stop_asked, true, memory_order_relaxed);
 	for (struct skynet_node *node = first_node(runtime); node != NULL; node = node->next) {
 		if (graceful)
 			node_stop(node, 0);

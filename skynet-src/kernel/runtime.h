@@ -64,7 +64,8 @@ struct skynet_runtime {
 	pthread_cond_t node_ended;
 	struct skynet_node *nodes;       /* lock; newest first */
 	struct harbor_network *networks; /* lock */
-	atomic_int stopping; /* nodes that end in order now: the timer thread ticks for them */
+	atomic_int stopping;       /* nodes that are ending: the timer thread ticks for them */
+	atomic_bool stop_asked;    /* of all nodes */
 	uint64_t stall_timeout_ms; /* smallest of the nodes'; 0: none */
 };
 
@@ -102,6 +103,13 @@ bool runtime_join_sibling(struct skynet_node *from, int id);
 
 /// Takes a node that is about to be destroyed away from those that send to it in this process.
 void runtime_leave_network(struct skynet_node *node);
+
+/// Called with each change of a node's state but the last. Any thread.
+void runtime_node_advanced(struct skynet_node *node, int from, int to);
+
+/// Called by a node that a service keeps from ending: who waits for the nodes waits no longer for
+/// this one. Timer thread.
+void runtime_node_held(struct skynet_node *node);
 
 /// Called once by a node whose last service is gone. Any thread.
 void runtime_node_ended(struct skynet_node *node);

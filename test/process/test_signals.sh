@@ -49,6 +49,53 @@ for name in TERM INT; do
 	is "a_second_SIG${name}_ends_it_at_once" "$status" "$expected"
 done
 
+for when in start later; do
+	config "stuck_$when" <<-END
+		start = "never_returns $when"
+		shutdown_timeout = 0.3
+	END
+	start "stuck_$when"
+	logged "stuck_$when" "never_returns: looping"
+	kill -TERM "$pid" 2>/dev/null
+	ended "stuck_$when"
+	like "a_service_that_never_returns_is_named_at_the_timeout: $when" "$status $err" \
+		"1 skynet: $TEST_TMP/stuck_$when: shutdown timeout: service :00000008 does not return*"
+	is "in_one_line: $when" "$(lines "$err")" 1
+done
+
+for name in TERM INT; do
+	config boot <<-'END'
+		start = "stopped_in_boot"
+	END
+	start boot
+	logged boot "stopped_in_boot: waiting"
+	kill -$name "$pid" 2>/dev/null
+	ended boot
+	is "SIG${name}_during_the_boot_stops_in_order" "$status $err" "0 "
+	check "and_runs_stop_hooks: $name" contains "$TEST_TMP/boot.out" "stop hook of older"
+done
+
+# One node is up, the other waits for a master that does not answer.
+hold_port
+master=$(free_port)
+config first <<END
+harbor = 1
+standalone = "127.0.0.1:$master"
+master = "127.0.0.1:$master"
+address = "127.0.0.1:$(free_port)"
+END
+config waits <<END
+harbor = 2
+master = "127.0.0.1:$held_port"
+address = "127.0.0.1:$(free_port)"
+END
+start waits "$TEST_TMP/first"
+logged waits "[:02000004] LAUNCH snlua cslave"
+logged waits "idle: up"
+kill -TERM "$pid" 2>/dev/null
+ended waits
+is "nodes_stop_in_order_while_one_of_them_boots" "$status $err" "0 "
+
 config node </dev/null
 start node
 logged node "idle: up"

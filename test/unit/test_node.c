@@ -420,6 +420,50 @@ an_orderly_stop_that_takes_too_long_names_the_service(void **state) {
 }
 
 static void
+a_node_whose_service_does_not_end_is_held(void **state) {
+	(void)state;
+	struct skynet_runtime *runtime = fixture->stepped.runtime;
+	struct recorder *a = &fixture->recorders[0];
+	struct skynet_context *held = skynet_node_context(fixture->stepped.node, handle_of(a));
+	skynet_node_abort(a->context, 0, NULL);
+	run();
+	advance_ms(900);
+	for (int i = 0; i < 2000; i++)
+		run();
+	assert_false(skynet_runtime_held(runtime));
+	assert_int_equal(skynet_node_exit_code(fixture->stepped.node), 0);
+	advance_ms(200);
+	for (int i = 0; i < 2000; i++)
+		run();
+	assert_true(skynet_runtime_held(runtime));
+	assert_int_equal(skynet_runtime_wait(runtime), 1);
+	assert_string_equal(skynet_node_reason(fixture->stepped.node),
+		"shutdown timeout: 2 services do not end");
+	skynet_context_release(held);
+	run();
+	assert_int_equal(a->released, 1);
+	assert_false(skynet_runtime_held(runtime));
+}
+
+static void
+a_boot_that_fails_because_of_a_stop_lets_it_go_on(void **state) {
+	(void)state;
+	struct recorder *a = &fixture->recorders[0], *b = launch(NULL);
+	skynet_stop_hook(b->context, true);
+	skynet_runtime_stop(fixture->stepped.runtime, true);
+	run();
+	assert_false(skynet_node_booting(fixture->stepped.node));
+	skynet_node_abort(a->context, 1, "boot failed");
+	run();
+	assert_int_equal(b->released, 0);
+	skynet_stop_done(b->context);
+	run();
+	assert_int_equal(b->released, 1);
+	assert_int_equal(skynet_runtime_wait(fixture->stepped.runtime), 0);
+	assert_string_equal(skynet_node_reason(fixture->stepped.node), "");
+}
+
+static void
 bounded_mailboxes_reject_and_tell(void **state) {
 	(void)state;
 	struct recorder *a = &fixture->recorders[0], *b = launch(NULL);
@@ -535,6 +579,8 @@ main(void) {
 		TEST(the_log_service_outlives_the_others),
 		TEST(an_orderly_stop_asks_the_newest_service_first),
 		TEST(an_orderly_stop_that_takes_too_long_names_the_service),
+		TEST(a_node_whose_service_does_not_end_is_held),
+		TEST(a_boot_that_fails_because_of_a_stop_lets_it_go_on),
 		TEST(bounded_mailboxes_reject_and_tell),
 		TEST(two_nodes_of_one_network_reach_each_other_without_a_socket),
 		TEST(a_node_ends_after_another_one_whose_messages_it_was_to_carry),

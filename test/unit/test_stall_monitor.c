@@ -108,6 +108,23 @@ the_report_function_says_when_to_tell_again(void **state) {
 }
 
 static void
+a_running_message_is_found_by_its_owner(void **state) {
+	(void)state;
+	char other;
+	uint32_t destination = 0;
+	struct stall_monitor *monitor = stall_monitor_create(2);
+	struct stall_slot *slot = stall_monitor_slot(monitor, 1);
+	assert_false(stall_monitor_find(monitor, &node, &destination));
+	stall_slot_enter(slot, &node, 0x01000007, 0x01000008);
+	assert_false(stall_monitor_find(monitor, &other, &destination));
+	assert_true(stall_monitor_find(monitor, &node, &destination));
+	assert_int_equal(destination, 0x01000008);
+	stall_slot_leave(slot);
+	assert_false(stall_monitor_find(monitor, &node, &destination));
+	stall_monitor_destroy(monitor);
+}
+
+static void
 slots_are_watched_one_by_one(void **state) {
 	(void)state;
 	struct told told = {0};
@@ -182,6 +199,7 @@ main(void) {
 		cmocka_unit_test(messages_that_end_are_not_reported),
 		cmocka_unit_test(an_idle_thread_needs_no_check),
 		cmocka_unit_test(the_report_function_says_when_to_tell_again),
+		cmocka_unit_test(a_running_message_is_found_by_its_owner),
 		cmocka_unit_test(slots_are_watched_one_by_one),
 		cmocka_unit_test(a_report_is_never_mixed_from_two_messages),
 	};
