@@ -1,12 +1,13 @@
-/* See timer_wheel.h. An entry is on the level of the highest base-64 digit in which its expiry and
- * the wheel's time differ, in the slot of that digit. Hence:
+/* See timer_wheel.h. Timers of one service that expire in the same millisecond stand together in
+ * groups. A group is on the level of the highest base-64 digit in which its expiry and the wheel's
+ * time differ, in the slot of that digit. Hence:
  * - whatever is on a level expires before all that is on a higher one, and on a level slots expire
  * in rising order, all of them ahead of the time: the first slot of the lowest level in use is
  * next;
- * - time may jump to any point before the beginning of that slot without moving an entry;
- * - at the beginning of the slot its entries go to lower levels, before a younger timer can be put
+ * - time may jump to any point before the beginning of that slot without moving a group;
+ * - at the beginning of the slot its groups go to lower levels, before a younger one can be put
  *   there, so lists in order of creation stay so.
- * Entries lie in segments that never move and link each other by index.
+ * Groups lie in segments that never move and link each other by index.
  */
 #include "data/timer_wheel.h"
 
@@ -19,27 +20,38 @@
 #define DIGIT_MASK  (SLOT_COUNT - 1)
 #define LEVEL_COUNT 11u /* 11 * 6 >= 64 */
 
-#define SEGMENT_BITS  9u
+#define SEGMENT_BITS  8u
 #define SEGMENT_COUNT (1u << SEGMENT_BITS)
 #define SEGMENT_MASK  (SEGMENT_COUNT - 1)
 
+#define GROUP_SIZE    7u /* fills a cache line */
+#define POSITION_BITS 3u /* leaves 29 for the group in an id: 3.7 thousand million timers */
+#define POSITION_MASK ((1u << POSITION_BITS) - 1)
+
+#define RECENT_BITS  8u
+#define RECENT_COUNT (1u << RECENT_BITS)
+
 #define NONE            UINT32_MAX
 #define GENERATION_MASK 0x7fffffffu /* ids stay positive as int64_t */
-#define PLACE_FREE      UINT32_MAX
+#define PLACE_FREE      UINT16_MAX
 
-struct timer_entry {
+struct timer_group {
 	uint64_t expire;
-	struct timer_payload payload;
+	void *owner;
+	uint32_t handle;
 	uint32_t next;
 	uint32_t previous;
 	uint32_t generation;
-	uint32_t place; /* level * SLOT_COUNT + slot, or PLACE_FREE */
+	uint16_t place;  /* level * SLOT_COUNT + slot, or PLACE_FREE */
+	uint8_t count;   /* positions that were given out */
+	uint8_t waiting; /* a bit per position that was neither collected nor cancelled */
+	int sessions[GROUP_SIZE];
 };
 
 struct timer_slot {
 	uint32_t first;
 	uint32_t last;
-	uint64_t earliest; /* no entry of the slot expires before */
+	uint64_t earliest; /* no group of the slot expires before */
 };
 
 struct timer_wheel {
@@ -47,47 +59,49 @@ struct timer_wheel {
 	uint64_t used[LEVEL_COUNT]; /* a bit per slot that is not empty */
 	uint32_t levels;            /* a bit per level that is not empty */
 	uint32_t free_first;
-	uint32_t entry_count; /* all, also free ones */
+	uint32_t group_count; /* all, also free ones */
 	uint32_t segment_capacity;
 	size_t count;
-	struct timer_entry **segments;
+	struct timer_group **segments;
 	struct timer_slot slots[LEVEL_COUNT * SLOT_COUNT];
+	/* By a hash of service and expiry: the last group made for that. It may have become another
+	 * group since. */
+	uint32_t recent[RECENT_COUNT];
 };
 
-/* ---- entries ---- */
+/* ---- groups ---- */
 
-static inline struct timer_entry *
-entry_at(const struct timer_wheel *wheel, uint32_t index) {
+static inline struct timer_group *
+group_at(const struct timer_wheel *wheel, uint32_t index) {
 	return &wheel->segments[index >> SEGMENT_BITS][index & SEGMENT_MASK];
 }
 
 static void
 add_segment(struct timer_wheel *wheel) {
-	uint32_t number = wheel->entry_count >> SEGMENT_BITS;
+	uint32_t number = wheel->group_count >> SEGMENT_BITS;
 	if (number == wheel->segment_capacity) {
 		wheel->segment_capacity = number == 0 ? 16 : number * 2;
 		wheel->segments = skynet_realloc(
 			wheel->segments, wheel->segment_capacity * sizeof(wheel->segments[0]));
 	}
-	struct timer_entry *segment = skynet_malloc(SEGMENT_COUNT * sizeof(*segment));
+	struct timer_group *segment = skynet_malloc(SEGMENT_COUNT * sizeof(*segment));
 	wheel->segments[number] = segment;
 	/* The first of them is given out first. */
 	for (uint32_t i = 0; i < SEGMENT_COUNT; i++) {
 		segment[i].generation = 0;
 		segment[i].place = PLACE_FREE;
-		segment[i].next = i + 1 < SEGMENT_COUNT ? wheel->entry_count + i + 1 : NONE;
+		segment[i].next = i + 1 < SEGMENT_COUNT ? wheel->group_count + i + 1 : NONE;
 	}
-	wheel->free_first = wheel->entry_count;
-	wheel->entry_count += SEGMENT_COUNT;
+	wheel->free_first = wheel->group_count;
+	wheel->group_count += SEGMENT_COUNT;
 }
 
 static void
-free_entry(struct timer_wheel *wheel, uint32_t index, struct timer_entry *entry) {
-	entry->generation = (entry->generation + 1) & GENERATION_MASK;
-	entry->place = PLACE_FREE;
-	entry->next = wheel->free_first;
+free_group(struct timer_wheel *wheel, uint32_t index, struct timer_group *group) {
+	group->generation = (group->generation + 1) & GENERATION_MASK;
+	group->place = PLACE_FREE;
+	group->next = wheel->free_first;
 	wheel->free_first = index;
-	wheel->count--;
 }
 
 /* ---- slots ---- */
@@ -97,25 +111,25 @@ highest_bit(uint64_t bits) {
 	return 63u - (uint32_t)__builtin_clzll(bits);
 }
 
-/* Puts the entry at the end of the slot where it belongs at this time. */
+/* Puts the group at the end of the slot where it belongs at this time. */
 static void
-link_entry(struct timer_wheel *wheel, uint32_t index, struct timer_entry *entry) {
-	uint64_t expire = entry->expire > wheel->time ? entry->expire : wheel->time;
+link_group(struct timer_wheel *wheel, uint32_t index, struct timer_group *group) {
+	uint64_t expire = group->expire; /* not before the time */
 	uint32_t level = highest_bit((expire ^ wheel->time) | 1) / DIGIT_BITS;
 	uint32_t digit = (uint32_t)(expire >> (level * DIGIT_BITS)) & DIGIT_MASK;
 	uint32_t place = level * SLOT_COUNT + digit;
 	struct timer_slot *slot = &wheel->slots[place];
-	entry->place = place;
-	entry->next = NONE;
+	group->place = (uint16_t)place;
+	group->next = NONE;
 	if (slot->first == NONE) {
-		entry->previous = NONE;
+		group->previous = NONE;
 		slot->first = index;
 		slot->earliest = expire;
 		wheel->used[level] |= UINT64_C(1) << digit;
 		wheel->levels |= 1u << level;
 	} else {
-		entry->previous = slot->last;
-		entry_at(wheel, slot->last)->next = index;
+		group->previous = slot->last;
+		group_at(wheel, slot->last)->next = index;
 		if (expire < slot->earliest)
 			slot->earliest = expire;
 	}
@@ -133,18 +147,18 @@ mark_empty(struct timer_wheel *wheel, uint32_t place) {
 }
 
 static void
-unlink_entry(struct timer_wheel *wheel, struct timer_entry *entry) {
-	struct timer_slot *slot = &wheel->slots[entry->place];
-	if (entry->previous != NONE)
-		entry_at(wheel, entry->previous)->next = entry->next;
+unlink_group(struct timer_wheel *wheel, struct timer_group *group) {
+	struct timer_slot *slot = &wheel->slots[group->place];
+	if (group->previous != NONE)
+		group_at(wheel, group->previous)->next = group->next;
 	else
-		slot->first = entry->next;
-	if (entry->next != NONE)
-		entry_at(wheel, entry->next)->previous = entry->previous;
+		slot->first = group->next;
+	if (group->next != NONE)
+		group_at(wheel, group->next)->previous = group->previous;
 	else
-		slot->last = entry->previous;
+		slot->last = group->previous;
 	if (slot->first == NONE)
-		mark_empty(wheel, entry->place);
+		mark_empty(wheel, group->place);
 }
 
 /* The slot that is next, which must exist, and the time at which it begins. */
@@ -159,7 +173,7 @@ next_place(const struct timer_wheel *wheel, uint64_t *begin) {
 	return level * SLOT_COUNT + digit;
 }
 
-/* Walks through the entries of a slot, which another thread may have written, so that each has to
+/* Walks through the groups of a slot, which another thread may have written, so that each has to
  * come from far. Those that were made in a row are spaced evenly, or in a pattern: where the next
  * ones are is guessed from the last. */
 #define WALK_AHEAD 8
@@ -174,11 +188,11 @@ walk_on(struct walk *walk, const struct timer_wheel *wheel, uint32_t index) {
 	uint32_t *before = &walk->passed[walk->count++ % WALK_AHEAD];
 	uint32_t guess = index + (index - *before);
 	*before = index;
-	if (guess < wheel->entry_count)
-		__builtin_prefetch(entry_at(wheel, guess), 1);
+	if (guess < wheel->group_count)
+		__builtin_prefetch(group_at(wheel, guess), 1);
 }
 
-/* Distributes the entries of a slot whose time has come over lower levels. */
+/* Distributes the groups of a slot whose time has come over lower levels. */
 static void
 cascade(struct timer_wheel *wheel, uint32_t place) {
 	uint32_t index = wheel->slots[place].first;
@@ -186,9 +200,9 @@ cascade(struct timer_wheel *wheel, uint32_t place) {
 	mark_empty(wheel, place);
 	while (index != NONE) {
 		walk_on(&walk, wheel, index);
-		struct timer_entry *entry = entry_at(wheel, index);
-		uint32_t next = entry->next;
-		link_entry(wheel, index, entry);
+		struct timer_group *group = group_at(wheel, index);
+		uint32_t next = group->next;
+		link_group(wheel, index, group);
 		index = next;
 	}
 }
@@ -204,6 +218,8 @@ timer_wheel_create(uint64_t now_ms) {
 		wheel->slots[i].first = NONE;
 		wheel->slots[i].last = NONE;
 	}
+	for (uint32_t i = 0; i < RECENT_COUNT; i++)
+		wheel->recent[i] = NONE;
 	return wheel;
 }
 
@@ -211,58 +227,113 @@ void
 timer_wheel_destroy(struct timer_wheel *wheel) {
 	if (wheel == NULL)
 		return;
-	for (uint32_t i = 0; i < wheel->entry_count >> SEGMENT_BITS; i++)
+	for (uint32_t i = 0; i < wheel->group_count >> SEGMENT_BITS; i++)
 		skynet_free(wheel->segments[i]);
 	skynet_free(wheel->segments);
 	skynet_free(wheel);
 }
 
-uint64_t
-timer_wheel_add(
-	struct timer_wheel *wheel, uint64_t expire_ms, const struct timer_payload *payload) {
+/* Makes a group without timers. Returns its index. */
+static uint32_t
+make_group(struct timer_wheel *wheel, uint64_t expire, const struct timer_payload *payload) {
 	if (wheel->free_first == NONE)
 		add_segment(wheel);
 	uint32_t index = wheel->free_first;
-	struct timer_entry *entry = entry_at(wheel, index);
-	wheel->free_first = entry->next;
-	wheel->count++;
-	/* Free entries are scattered after a while; the next one can come while this one is used.
+	struct timer_group *group = group_at(wheel, index);
+	wheel->free_first = group->next;
+	/* Free groups are scattered after a while; the next one can come while this one is used.
 	 */
-	if (entry->next != NONE)
-		__builtin_prefetch(entry_at(wheel, entry->next), 1);
-	entry->expire = expire_ms;
-	entry->payload = *payload;
-	link_entry(wheel, index, entry);
-	return (uint64_t)entry->generation << 32 | (index + 1);
+	if (group->next != NONE)
+		__builtin_prefetch(group_at(wheel, group->next), 1);
+	group->expire = expire;
+	group->owner = payload->owner;
+	group->handle = payload->handle;
+	group->count = 0;
+	group->waiting = 0;
+	link_group(wheel, index, group);
+	return index;
+}
+
+/* The place in `recent` for timers of a service that expire at the same time. */
+static inline uint32_t *
+recent_of(struct timer_wheel *wheel, uint64_t expire, const struct timer_payload *payload) {
+	uint64_t key = expire + ((uint64_t)payload->handle << 32) + (uintptr_t)payload->owner;
+	return &wheel->recent[key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - RECENT_BITS)];
+}
+
+/* True when the group is for such timers and has room. It is the youngest of them then: each that
+ * is made replaces the one before in `recent`. */
+static inline bool
+fits(const struct timer_group *group, uint64_t expire, const struct timer_payload *payload) {
+	return group->place != PLACE_FREE && group->expire == expire &&
+	       group->handle == payload->handle && group->owner == payload->owner &&
+	       group->count < GROUP_SIZE;
+}
+
+uint64_t
+timer_wheel_add(
+	struct timer_wheel *wheel, uint64_t expire_ms, const struct timer_payload *payload) {
+	uint64_t expire = expire_ms > wheel->time ? expire_ms : wheel->time;
+	uint32_t *recent = recent_of(wheel, expire, payload);
+	if (*recent == NONE || !fits(group_at(wheel, *recent), expire, payload))
+		*recent = make_group(wheel, expire, payload);
+	struct timer_group *group = group_at(wheel, *recent);
+	uint32_t position = group->count++;
+	group->sessions[position] = payload->session;
+	group->waiting |= (uint8_t)(1u << position);
+	wheel->count++;
+	return (uint64_t)group->generation << 32 | *recent << POSITION_BITS | (position + 1);
 }
 
 bool
 timer_wheel_cancel(struct timer_wheel *wheel, uint64_t id, const void *owner, uint32_t handle) {
-	uint32_t index = (uint32_t)id - 1;
-	if (index >= wheel->entry_count)
+	uint32_t index = (uint32_t)id >> POSITION_BITS;
+	/* Of an id without position it is so high that no group has it. */
+	uint32_t position = ((uint32_t)id & POSITION_MASK) - 1;
+	if (index >= wheel->group_count || position >= GROUP_SIZE)
 		return false;
-	struct timer_entry *entry = entry_at(wheel, index);
-	if (entry->place == PLACE_FREE || entry->generation != id >> 32)
+	struct timer_group *group = group_at(wheel, index);
+	if (group->place == PLACE_FREE || group->generation != id >> 32)
 		return false;
-	if (entry->payload.owner != owner || entry->payload.handle != handle)
+	if (group->owner != owner || group->handle != handle)
 		return false;
-	unlink_entry(wheel, entry);
-	free_entry(wheel, index, entry);
+	if ((group->waiting & 1u << position) == 0)
+		return false;
+	group->waiting &= (uint8_t) ~(1u << position);
+	wheel->count--;
+	if (group->waiting == 0) {
+		unlink_group(wheel, group);
+		free_group(wheel, index, group);
+	}
 	return true;
 }
 
 size_t
 timer_wheel_cancel_owner(struct timer_wheel *wheel, const void *owner) {
 	size_t cancelled = 0;
-	for (uint32_t index = 0; index < wheel->entry_count; index++) {
-		struct timer_entry *entry = entry_at(wheel, index);
-		if (entry->place == PLACE_FREE || entry->payload.owner != owner)
+	for (uint32_t index = 0; index < wheel->group_count; index++) {
+		struct timer_group *group = group_at(wheel, index);
+		if (group->place == PLACE_FREE || group->owner != owner)
 			continue;
-		unlink_entry(wheel, entry);
-		free_entry(wheel, index, entry);
-		cancelled++;
+		cancelled += (size_t)__builtin_popcount(group->waiting);
+		unlink_group(wheel, group);
+		free_group(wheel, index, group);
 	}
+	wheel->count -= cancelled;
 	return cancelled;
+}
+
+/* Copies the first waiting timers of a group out of the wheel. */
+static inline size_t
+drain_group(struct timer_group *group, struct timer_payload *expired, size_t capacity) {
+	size_t n = 0;
+	while (group->waiting != 0 && n < capacity) {
+		uint32_t position = (uint32_t)__builtin_ctz(group->waiting);
+		expired[n++] = (struct timer_payload){
+			group->owner, group->handle, group->sessions[position]};
+		group->waiting &= (uint8_t)(group->waiting - 1);
+	}
+	return n;
 }
 
 /* Copies the head of a slot of level 0 out of the wheel. */
@@ -272,19 +343,22 @@ drain(struct timer_wheel *wheel, uint32_t place, struct timer_payload *expired, 
 	uint32_t index = slot->first;
 	size_t n = 0;
 	struct walk walk = {.count = 0};
-	while (index != NONE && n < capacity) {
+	while (index != NONE) {
 		walk_on(&walk, wheel, index);
-		struct timer_entry *entry = entry_at(wheel, index);
-		uint32_t next = entry->next;
-		expired[n++] = entry->payload;
-		free_entry(wheel, index, entry);
+		struct timer_group *group = group_at(wheel, index);
+		uint32_t next = group->next;
+		n += drain_group(group, expired + n, capacity - n);
+		if (group->waiting != 0)
+			break;
+		free_group(wheel, index, group);
 		index = next;
 	}
+	wheel->count -= n;
 	slot->first = index;
 	if (index == NONE)
 		mark_empty(wheel, place);
 	else
-		entry_at(wheel, index)->previous = NONE;
+		group_at(wheel, index)->previous = NONE;
 	return n;
 }
 

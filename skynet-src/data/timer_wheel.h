@@ -1,5 +1,6 @@
 /* Hierarchical timer wheel: 1 ms ticks, eleven levels of 64 slots, so any 64-bit time has its
- * place. What expires comes out in order of expiry and, within a millisecond, in order of creation.
+ * place. What expires comes out in order of expiry; timers of one service that expire in the same
+ * millisecond come out in order of creation.
  *
  * Not locked: one thread at a time, the kernel holds a lock of LOCK_RANK_TIMER around each call.
  * timer_wheel_collect copies what has expired out of the wheel, so that it can be delivered without

@@ -211,7 +211,7 @@ ids_that_never_were_are_refused(void **state) {
 	assert_false(cancel(wheel, 1));
 	uint64_t id = add(wheel, 10, 1);
 	static const uint64_t wrong[] = {
-		0, 2, 513, UINT32_MAX, UINT64_MAX, UINT64_C(1) << 63, UINT64_C(1) << 32};
+		0, 2, 7, 8, 9, 513, UINT32_MAX, UINT64_MAX, UINT64_C(1) << 63, UINT64_C(1) << 32};
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_false(cancel(wheel, wrong[i]));
 	assert_false(cancel(wheel, id | UINT64_C(1) << 63));
@@ -227,6 +227,55 @@ only_the_owner_cancels(void **state) {
 	assert_false(timer_wheel_cancel(wheel, id, &owner_b, 1));
 	assert_false(timer_wheel_cancel(wheel, id, &owner_a, 2));
 	assert_true(timer_wheel_cancel(wheel, id, &owner_a, 1));
+	timer_wheel_destroy(wheel);
+}
+
+/* More of them than stand together, in turn with others of the same time. */
+static void
+the_order_of_creation_holds_for_any_number_at_one_time(void **state) {
+	(void)state;
+	struct timer_wheel *wheel = timer_wheel_create(0);
+	for (int i = 0; i < 300; i++) {
+		struct timer_payload payload = {
+			.owner = &owner_a, .handle = 1 + (uint32_t)(i % 3), .session = i};
+		timer_wheel_add(wheel, 500 + (uint64_t)(i / 3 % 2), &payload);
+	}
+	struct timer_payload expired[4];
+	int next[2][3] = {{0, 1, 2}, {3, 4, 5}};
+	size_t total = 0, n;
+	do {
+		n = timer_wheel_collect(wheel, 600, expired, 4);
+		for (size_t i = 0; i < n; i++, total++) {
+			int *session = &next[total >= 150][expired[i].handle - 1];
+			assert_int_equal(expired[i].session, *session);
+			*session += 6;
+		}
+	} while (n == 4);
+	assert_int_equal(total, 300);
+	timer_wheel_destroy(wheel);
+}
+
+static void
+those_that_stand_together_are_cancelled_one_by_one(void **state) {
+	(void)state;
+	struct timer_wheel *wheel = timer_wheel_create(0);
+	uint64_t ids[21];
+	for (int i = 1; i <= 20; i++)
+		ids[i] = add(wheel, 100, i);
+	for (int i = 1; i <= 14; i++)
+		assert_true(cancel(wheel, ids[i]));
+	/* What was for the cancelled ones is used again, for younger ones. */
+	for (int i = 21; i <= 40; i++)
+		add(wheel, 100, i);
+	for (int i = 1; i <= 14; i++)
+		assert_false(cancel(wheel, ids[i]));
+	assert_int_equal(timer_wheel_count(wheel), 26);
+	struct timer_payload expired[27];
+	assert_int_equal(timer_wheel_collect(wheel, 100, expired, 27), 26);
+	for (int i = 0; i < 26; i++)
+		assert_int_equal(expired[i].session, i + 15);
+	for (int i = 15; i <= 20; i++)
+		assert_false(cancel(wheel, ids[i]));
 	timer_wheel_destroy(wheel);
 }
 
@@ -305,6 +354,7 @@ struct model_timer {
 	uint64_t expire;
 	uint64_t id;
 	int session; /* rises with creation */
+	uint32_t handle;
 };
 
 struct model {
@@ -338,11 +388,18 @@ model_add(struct model *model) {
 	struct model_timer *timer = &model->timers[model->count++];
 	timer->expire = model->now + random_delay(model);
 	timer->session = ++model->last_session;
+	timer->handle = 1 + (uint32_t)random_below(model, 3);
 	/* Often the same time as another one. */
 	if (random_below(model, 3) == 0 && model->count > 1)
 		timer->expire =
 			model->timers[random_below(model, (uint64_t)model->count - 1)].expire;
-	timer->id = add(model->wheel, timer->expire, timer->session);
+	struct timer_payload payload = {&owner_a, timer->handle, timer->session};
+	timer->id = timer_wheel_add(model->wheel, timer->expire, &payload);
+}
+
+static bool
+model_cancel_id(struct model *model, const struct model_timer *timer) {
+	return timer_wheel_cancel(model->wheel, timer->id, &owner_a, timer->handle);
 }
 
 static void
@@ -350,16 +407,19 @@ model_cancel(struct model *model) {
 	if (model->count == 0)
 		return;
 	struct model_timer *timer = &model->timers[random_below(model, (uint64_t)model->count)];
-	assert_true(cancel(model->wheel, timer->id));
-	assert_false(cancel(model->wheel, timer->id));
+	assert_true(model_cancel_id(model, timer));
+	assert_false(model_cancel_id(model, timer));
 	*timer = model->timers[--model->count];
 }
 
+/* The first of the timers of `handle`, or of all when that is 0. */
 static int
-model_first(const struct model *model) {
+model_first(const struct model *model, uint32_t handle) {
 	int first = -1;
 	for (int i = 0; i < model->count; i++) {
 		const struct model_timer *a = &model->timers[i];
+		if (handle != 0 && a->handle != handle)
+			continue;
 		const struct model_timer *b = &model->timers[first < 0 ? i : first];
 		if (first < 0 || a->expire < b->expire ||
 			(a->expire == b->expire && a->session < b->session))
@@ -370,7 +430,7 @@ model_first(const struct model *model) {
 
 static void
 model_check_next(const struct model *model) {
-	int first = model_first(model);
+	int first = model_first(model, 0);
 	uint64_t next = timer_wheel_next(model->wheel);
 	assert_int_equal(timer_wheel_count(model->wheel), model->count);
 	if (first < 0)
@@ -393,16 +453,19 @@ model_advance(struct model *model) {
 		size_t capacity = 1 + random_below(model, 9);
 		n = timer_wheel_collect(model->wheel, model->now, expired, capacity);
 		for (size_t i = 0; i < n; i++) {
-			int first = model_first(model);
+			int earliest = model_first(model, 0);
+			int first = model_first(model, expired[i].handle);
 			assert_true(first >= 0);
 			assert_true(model->timers[first].expire <= model->now);
+			assert_int_equal(
+				model->timers[first].expire, model->timers[earliest].expire);
 			assert_int_equal(expired[i].session, model->timers[first].session);
 			model->timers[first] = model->timers[--model->count];
 		}
 		if (n < capacity)
 			break;
 	} while (n > 0);
-	int first = model_first(model);
+	int first = model_first(model, 0);
 	if (first >= 0)
 		assert_true(model->timers[first].expire > model->now);
 }
@@ -445,6 +508,8 @@ main(void) {
 		cmocka_unit_test(an_id_is_positive_and_not_used_again_at_once),
 		cmocka_unit_test(ids_that_never_were_are_refused),
 		cmocka_unit_test(only_the_owner_cancels),
+		cmocka_unit_test(the_order_of_creation_holds_for_any_number_at_one_time),
+		cmocka_unit_test(those_that_stand_together_are_cancelled_one_by_one),
 		cmocka_unit_test(cancel_owner_takes_all_of_one_owner),
 		cmocka_unit_test(a_callback_may_add_and_cancel),
 		cmocka_unit_test(years_without_timers_pass_in_one_step),
