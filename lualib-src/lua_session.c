@@ -7,7 +7,6 @@
 
 #define INITIAL_SIZE 8
 #define SHRINK_SIZE  1024
-#define GROUP_SIZE   16
 
 void
 session_table_clear(struct session_table *table) {
@@ -15,13 +14,12 @@ session_table_clear(struct session_table *table) {
 	*table = (struct session_table){NULL, 0, 0};
 }
 
-/// Where the search for `session` begins. Numbers in sequence are neighbours, in groups; the
-/// groups are spread, because long runs of neighbours would make removing slow.
+/// Where the search for `session` begins. Multiplied by the golden ratio, numbers in sequence, or
+/// with a common distance, come to lie at even distances from each other: they do not collide, and
+/// do not make long runs either, in which removing would be slow.
 static inline uint32_t
 home(const struct session_table *table, int session) {
-	uint32_t number = (uint32_t)session;
-	uint32_t group = (number / GROUP_SIZE) * 0x9e3779b1u;
-	return ((group ^ group >> 15) * GROUP_SIZE + number % GROUP_SIZE) & table->mask;
+	return (uint32_t)session * 0x9e3779b1u >> __builtin_clz(table->mask);
 }
 
 /// The entry of `session`, or the free one where it would go. The table is never full.
