@@ -21,15 +21,22 @@ struct caller_frame {
 	short result_count;
 };
 
-/// False when the running C function was called for its effect alone. Only with a known layout.
+/// False when the C function whose frame this is was called for its effect alone. Only with a known
+/// layout.
+static inline bool
+caller_wants_result_of(const lua_Debug *frame) {
+	short result_count;
+	const char *at = (const char *)frame->i_ci + offsetof(struct caller_frame, result_count);
+	memcpy(&result_count, at, sizeof result_count);
+	return result_count != 0;
+}
+
+/// The same for the running C function.
 static inline bool
 caller_wants_result(lua_State *L) {
 	lua_Debug frame;
-	short result_count;
 	lua_getstack(L, 0, &frame);
-	const char *at = (const char *)frame.i_ci + offsetof(struct caller_frame, result_count);
-	memcpy(&result_count, at, sizeof result_count);
-	return result_count != 0;
+	return caller_wants_result_of(&frame);
 }
 
 #endif

@@ -59,7 +59,7 @@ task_list(lua_State *L) {
 static int
 task_count(lua_State *L) {
 	const struct lua_service *service = service_of(L);
-	lua_Integer count = service->timeout_count;
+	lua_Integer count = service->timeouts.count;
 	for (uint32_t i = 0; i < service->task_count; i++)
 		count += service->tasks[i]->session != 0;
 	lua_pushinteger(L, count);

@@ -86,15 +86,21 @@ layout_is_nil(uint8_t tag) {
 	return (tag & 0x0f) == LAYOUT_NIL;
 }
 
-/// The stack of the running C function: its arguments, as far as there are any, are at 1, 2, ...
-/// Only with a known layout, valid until the next use of `L` that may need stack or memory. NULL
-/// when no function runs.
+/// The stack of the C function whose frame this is: its arguments, as far as there are any, are at
+/// 1, 2, ... Only with a known layout, valid until the next use of its state that may need stack or
+/// memory.
+static inline const struct layout_value *
+layout_arguments_of(const lua_Debug *frame) {
+	return ((const struct layout_frame *)(const void *)frame->i_ci)->function;
+}
+
+/// The same for the running C function. NULL when no function runs.
 static inline const struct layout_value *
 layout_arguments(lua_State *L) {
 	lua_Debug running;
 	if (__builtin_expect(lua_getstack(L, 0, &running) == 0, 0))
 		return NULL;
-	return ((const struct layout_frame *)(const void *)running.i_ci)->function;
+	return layout_arguments_of(&running);
 }
 
 /// The slots of the array part.

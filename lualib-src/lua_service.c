@@ -304,6 +304,7 @@ service_close(lua_State *L) {
 	service->woken = service->failed = service->forked = (struct task_queue){NULL, NULL};
 	task_free_all(service);
 	session_table_clear(&service->sessions);
+	timeout_store_clear(&service->timeouts);
 	seri_buffer_clear(&service->scratch);
 	text_clear(&service->failure);
 	while (service->traces != NULL) {
@@ -366,7 +367,7 @@ service_create(lua_State *L, struct snlua *snlua) {
 		.thread = {service, THREAD_SERVICE},
 		.context = snlua->context,
 		.snlua = snlua,
-		.timeouts = LUA_NOREF,
+		.timeouts = TIMEOUT_STORE_EMPTY,
 		.tokens = LUA_NOREF,
 		.unknown_request = LUA_NOREF,
 		.unknown_response = LUA_NOREF,

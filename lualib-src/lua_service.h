@@ -18,6 +18,7 @@
 #include "lua_layout.h"
 #include "lua_seri.h"
 #include "lua_session.h"
+#include "lua_timeout.h"
 #include "skynet.h"
 
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
@@ -99,10 +100,9 @@ struct lua_service {
 	bool session_wrapped; /* the counter began again: a new number may be in use */
 	struct task **tasks;  /* all tasks by slot */
 	uint32_t task_count, task_capacity;
-	int timeouts; /* registry reference: session to the function of a timeout without task */
-	lua_Integer timeout_count; /* in that table */
-	bool caller_known;         /* caller_wants_result works */
-	int anchors;               /* registry reference: slot + 1 to Lua thread */
+	struct timeout_store timeouts; /* those without task */
+	bool caller_known;             /* caller_wants_result works */
+	int anchors;                   /* registry reference: slot + 1 to Lua thread */
 	int tokens;      /* registry reference: token to light userdata task; LUA_NOREF at first */
 	int own_lookups; /* entries of `tokens` whose key is the thread of a task */
 	struct task *pool;             /* tasks that wait for work, last used first */

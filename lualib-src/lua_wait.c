@@ -53,55 +53,29 @@ push_origin(lua_State *L, lua_Integer delay_cs) {
 	luaL_traceback(L, L, lua_tostring(L, -1), 1);
 }
 
-/* ---- timeouts that nobody holds on to: a function in a table, and a task only when it is due ----
+/* ---- timeouts that nobody holds on to: a function is kept, and gets a task only when it is due
+ * ----
  */
 
 /// timeout(delay_cs, f) where the result is not used. Stack: delay, function.
 static int
 timeout_without_task(lua_State *L, struct lua_service *service, lua_Integer delay_cs) {
-	if (UNLIKELY(service->timeouts == LUA_NOREF)) {
-		lua_newtable(L);
-		service->timeouts = luaL_ref(L, LUA_REGISTRYINDEX);
-	}
 	int session = service_new_session(service);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, service->timeouts);
-	lua_pushvalue(L, 2);
-	lua_rawseti(L, -2, session);
-	service->timeout_count++;
+	timeout_store_add(L, &service->timeouts, 2, session);
 	skynet_timer_start(service->context, delay_cs * MS_PER_CS, session);
 	return 0;
-}
-
-/// Moves the function of a timeout onto the stack of `task`. Returns false when there is none.
-static bool
-take_function(struct lua_service *service, struct task *task, int session) {
-	lua_State *co = task->L;
-	lua_rawgeti(co, LUA_REGISTRYINDEX, service->timeouts);
-	if (lua_rawgeti(co, 1, session) == LUA_TNIL) {
-		lua_settop(co, 0);
-		return false;
-	}
-	lua_pushnil(co);
-	lua_rawseti(co, 1, session);
-	lua_remove(co, 1);
-	service->timeout_count--;
-	return true;
 }
 
 bool
 wait_has_timeout(struct lua_service *service, int session) {
 	lua_State *L = service->L;
-	if (service->timeout_count == 0 || !lua_checkstack(L, 2))
-		return false;
-	lua_rawgeti(L, LUA_REGISTRYINDEX, service->timeouts);
-	bool found = lua_rawgeti(L, -1, session) != LUA_TNIL;
-	lua_pop(L, 2);
-	return found;
+	return service->timeouts.count > 0 && lua_checkstack(L, 2) &&
+	       timeout_store_has(L, &service->timeouts, session);
 }
 
 bool
 wait_timeout_due(struct lua_service *service, int session, lua_State *from) {
-	if (service->timeout_count == 0)
+	if (service->timeouts.count == 0)
 		return false;
 	struct task *task = task_try_take(service, service->L);
 	if (UNLIKELY(task == NULL)) {
@@ -111,7 +85,7 @@ wait_timeout_due(struct lua_service *service, int session, lua_State *from) {
 		skynet_timer_start(service->context, RETRY_MS, session);
 		return true;
 	}
-	if (UNLIKELY(!take_function(service, task, session))) {
+	if (UNLIKELY(!timeout_store_take(task->L, &service->timeouts, session))) {
 		task_give_back(service, task);
 		return false;
 	}
@@ -121,13 +95,11 @@ wait_timeout_due(struct lua_service *service, int session, lua_State *from) {
 
 void
 wait_reveal_timeouts(lua_State *L, struct lua_service *service) {
-	while (service->timeout_count > 0) {
+	struct timeout_cursor cursor = {0};
+	while (service->timeouts.count > 0) {
 		struct task *task = task_take(L, service, true);
-		lua_rawgeti(L, LUA_REGISTRYINDEX, service->timeouts);
-		lua_pushnil(L);
-		int session = lua_next(L, -2) ? (int)lua_tointeger(L, -2) : 0;
-		lua_settop(L, -(session != 0 ? 3 : 1) - 1);
-		if (session == 0 || !take_function(service, task, session)) {
+		int session = timeout_store_next(task->L, &service->timeouts, &cursor);
+		if (session == 0 || !timeout_store_take(task->L, &service->timeouts, session)) {
 			task_give_back(service, task);
 			return;
 		}
@@ -138,26 +110,33 @@ wait_reveal_timeouts(lua_State *L, struct lua_service *service) {
 	}
 }
 
-/// Reads (delay_cs, f), leaves nothing else on the stack.
-static inline lua_Integer
-timeout_arguments(lua_State *L, const struct lua_service *service) {
-	const struct layout_value *arguments = service_arguments(L, service, 2);
-	if (LIKELY(arguments != NULL && arguments[1].tag == LAYOUT_INTEGER &&
-		    arguments[1].payload.integer < LONGEST_DELAY_CS && lua_gettop(L) == 2))
-		return arguments[1].payload.integer;
-	lua_Integer delay_cs = check_delay(L, 1);
-	lua_settop(L, 2);
-	return delay_cs;
+/// True when the running function, timeout, has an integer and something to call as arguments and
+/// its result is not used. Gives the integer.
+static inline bool
+is_plain_timeout(lua_State *L, const struct lua_service *service, lua_Integer *delay_cs) {
+	lua_Debug frame;
+	if (UNLIKELY(!service->caller_known || !service->scratch.raw || service->trace_timeout ||
+		     lua_gettop(L) != 2))
+		return false;
+	lua_getstack(L, 0, &frame);
+	const struct layout_value *arguments = layout_arguments_of(&frame);
+	*delay_cs = arguments[1].payload.integer;
+	return arguments[1].tag == LAYOUT_INTEGER && *delay_cs < LONGEST_DELAY_CS &&
+	       !layout_is_nil(arguments[2].tag) && !caller_wants_result_of(&frame);
 }
 
 /// timeout(delay_cs, f) -> thread
 static int
 timeout(lua_State *L) {
 	struct lua_service *service = service_of(L);
-	lua_Integer delay_cs = timeout_arguments(L, service);
+	lua_Integer delay_cs;
+	if (LIKELY(is_plain_timeout(L, service, &delay_cs)))
+		return timeout_without_task(L, service, delay_cs);
+	delay_cs = check_delay(L, 1);
+	lua_settop(L, 2);
 	if (UNLIKELY(service->trace_timeout))
 		push_origin(L, delay_cs);
-	else if (LIKELY(service->caller_known && !lua_isnil(L, 2) && !caller_wants_result(L)))
+	else if (service->caller_known && !lua_isnil(L, 2) && !caller_wants_result(L))
 		return timeout_without_task(L, service, delay_cs);
 	struct task *task = task_take(L, service, true);
 	if (UNLIKELY(lua_gettop(L) > 2))

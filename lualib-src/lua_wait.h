@@ -1,5 +1,5 @@
 /* Timeouts whose result nobody took: they get a task only when they are due, or when someone looks.
- * Until then their functions are in a table of the registry, by session.
+ * Until then their functions are in service->timeouts.
  */
 #ifndef SKYNET_LUA_WAIT_H
 #define SKYNET_LUA_WAIT_H

@@ -63,6 +63,44 @@ local function test_many()
 	tap.eventually(function() return left == 0 end, "many timeouts all fire")
 end
 
+local function listed()
+	local tasks, count = {}, 0
+	skynet.task(tasks)
+	for _ in pairs(tasks) do
+		count = count + 1
+	end
+	return count
+end
+
+local function test_burst()
+	local before, count = skynet.task(), 3000
+	local function burst(fired)
+		for i = 1, count do
+			skynet.timeout(2, function() fired[#fired + 1] = i end)
+		end
+	end
+	local function in_order(fired)
+		for i = 1, count do
+			if fired[i] ~= i then
+				return false
+			end
+		end
+		return true
+	end
+	local first, second, third = {}, {}, {}
+	burst(first)
+	tap.is(skynet.task(), before + count, "timeouts of a burst are counted")
+	tap.is(listed(), before + count, "and listed")
+	burst(second)
+	tap.eventually(function() return #first == count and #second == count end,
+		"those that were listed fire, and those that were not")
+	tap.ok(in_order(first) and in_order(second), "all in the order in which they were made")
+	tap.is(skynet.task(), before, "none is left")
+	burst(third)
+	tap.eventually(function() return #third == count end, "the next burst fires")
+	tap.ok(in_order(third), "in order too")
+end
+
 local function test_call_timeout(peer)
 	tap.is(skynet.call_timeout(3000, peer, "lua", "require 'skynet'.retpack(42)"), 42,
 		"call_timeout returns the reply")
@@ -115,6 +153,7 @@ tap.run(function()
 	test_timeout()
 	test_cancel()
 	test_many()
+	test_burst()
 	test_clock()
 	test_trace_timeout()
 end)
