@@ -222,14 +222,15 @@ write_message(struct harbor_link *link, const struct waiting_message *message) {
 		.destination = message->destination,
 		.type = message->type,
 		.session = message->session,
-		.size = message->size,
+		/* A node of the reference sends and expects no text. */
+		.size = message->type == PTYPE_ERROR && !link->beats ? 0 : message->size,
 		.payload = message->data,
 	};
 	struct lane_output *output = link->output;
 	uint64_t key = lane_key(message->source, message->destination);
 	/* What is small is gathered, so that many leave together. */
 	size_t small = link->parts ? LARGE_SIZE : COPY_MAX;
-	if (message->size > small || (output->lane != NULL && lane_output_waits(output, key))) {
+	if (frame.size > small || (output->lane != NULL && lane_output_waits(output, key))) {
 		queue_message(link, &frame, key);
 	} else {
 		write_frame(link, &frame);
@@ -319,11 +320,9 @@ answer_error(struct harbor_link *link, const struct harbor_frame *frame, const c
 	struct harbor *harbor = link->harbor;
 	if (!wants_error(frame->type))
 		return;
-	/* A node of the reference sends and expects no text. */
-	size_t size = link->beats ? strlen(reason) : 0;
 	skynet_send(harbor->context, (uint32_t)harbor->id << HARBOR_SHIFT | frame->destination,
-		frame->source, PTYPE_ERROR, frame->session,
-		size > 0 ? (void *)(uintptr_t)reason : NULL, size);
+		frame->source, PTYPE_ERROR, frame->session, (void *)(uintptr_t)reason,
+		strlen(reason));
 }
 
 static bool

@@ -17,6 +17,7 @@ is "no_letter_is_refused" "$(peer "$m" send 0100 closed)" ok
 is "a_number_is_refused" "$(peer "$m" send 020a07 closed)" ok
 is "what_cannot_be_unpacked_is_refused" "$(peer "$m" send 020707 closed)" ok
 is "size_0_is_refused" "$(peer "$m" send 00 closed)" ok
+is "also_with_more_behind_it" "$(peer "$m" send 00100c480a095c3132372e302e302e313a31 closed)" ok
 is "a_missing_address_is_refused" "$(peer "$m" send 040c480a4d closed)" ok
 is "an_id_that_is_a_string_is_refused" \
 	"$(peer "$m" send 120c481c6162635c3132372e302e302e313a31 closed)" ok
@@ -56,6 +57,21 @@ is "an_extension_that_makes_no_sense_is_passed_on" "$(peer "$m" \
 is "a_reason_to_refuse_fits_into_a_message" "$(peer "$m" \
 	send f70c480a0615f0003132372e302e302e313a3178787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878 control 0c570a01 \
 	dial "$m" send 160c480a060c78065c696e6361726e6174696f6e0a0100 control 0c45)" ok
+is "names_that_are_missing_or_too_long_are_ignored" "$(peer "$m" open "$p" \
+	send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05 main \
+	send 050c52000a05 send "ed0c5215e600$(printf '%0460d' 0)0a05" \
+	send "ff0c5215f700$(printf '%0494d' 0)122c01" \
+	send 060c511c414141 expect 0b0c4e1c4141412201000064)" ok
+# "extra", {caps = 1}; "more"
+extra=2c65787472610624636170730a0100
+greeting=$(hello 5 "$p" | cut -c3-)$extra
+is "extra_values_are_accepted_and_not_passed_on" "$(peer "$m" open "$p" \
+	send "$(printf %02x $((${#greeting} / 2)))$greeting" expect 040c570a01 \
+	accept expect 01 send 05 main send 110c5224585452412201000005246d6f7265 \
+	expect 0c0c4e24585452412201000005 silent)" ok
+is "size_0_ends_a_member" "$(peer "$m" open "$p" \
+	send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05 main \
+	send 00060c511c414141 closed)" ok
 is "garbage_ends_a_member" "$(peer "$m" open "$p" \
 	send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05 main \
 	send 03070707 closed)" ok

@@ -69,6 +69,8 @@ kill_node 2 2>/dev/null
 slave "the_first_member_asks_for_SERVICE_at_once" send 030c5702 expect $service_query
 slave "an_extension_behind_W_that_makes_no_sense_is_ignored" \
 	send 1a0c570206246f7572730a075c696e6361726e6174696f6e060000 expect $service_query
+slave "values_behind_W_that_are_not_known_are_ignored" send 110c57020624636170730a0100246d6f7265 \
+	expect $service_query
 slave "a_W_with_a_negative_count_waits_for_nobody" send 070c5722ffffffff expect $service_query
 joined "a_newcomer_is_dialed_and_reports"
 refused "a_W_without_a_number" "[1-9]* skynet: *refuses*2*taken*" send 040c570c78 closed
@@ -102,6 +104,11 @@ joined "a_name_that_is_learned_during_the_handshake_does_not_overtake_it" \
 	run "$(do_there 'later("call", "NMH", "hello")')" main expect 060c511c4e4d48 \
 	send 0b0c4e1c4e4d482233000005 is "$(asking 2 'harbor.queryname "NMH" >> 24')" 5 \
 	use five silent send 05 expect 000000122c68656c6c6f020000..0a000033........
+p=$(free_port)
+more=$(announced "$p" | cut -c3-)0624636170730a01001c746f6b
+joined "values_behind_C_that_are_not_known_are_ignored" \
+	open "$p" send "$(printf %02x $((${#more} / 2)))$more" meet 02 send 05 \
+	is "$(asking 2 'harbor.connect(5)')" ""
 p=$(free_port)
 joined "a_wrong_id_ends_the_link_and_the_calls_that_wait" \
 	open "$p" send "$(announced "$p")" meet 02 run "$(do_there 'later("call", 0x05000010, "x")')" \
@@ -150,6 +157,9 @@ joined "values_of_the_master_that_make_no_sense_are_ignored" \
 	send 0e0c4e3441465445525a2244000001 is "$(asking 2 'harbor.queryname "AFTERZ"')" 16777284 \
 	run "$(do_there 'skynet.send(0x01000010, "lua", "afterD")')" \
 	use one expect 0000001334616674657244020000..0a00001000000000
+joined "values_behind_N_that_are_not_known_are_ignored" \
+	send 140c4e3441465445525a22440000012c6578747261 \
+	is "$(asking 2 'harbor.queryname "AFTERZ"')" 16777284
 joined "a_handle_that_is_no_integer_is_ignored" send 0f0c4e1c46464642000000000000f83f \
 	send 0d0c4e2c4c415445522244000001 is "$(asking 2 'harbor.queryname "LATER"')" 16777284
 joined "size_0_ends_the_connection" \
