@@ -264,6 +264,7 @@ start() {
 		exit $FAILED
 	fi
 	if ! wait $starter; then
+		! running || fail $RUNNING "'$name' was started meanwhile, pid $pid"
 		say "'$name' did not start" >&2
 		show_log "$size"
 		exit $FAILED

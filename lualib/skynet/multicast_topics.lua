@@ -17,7 +17,7 @@ local LIMIT_KEY <const> = "topic_limit"
 local CLUSTER_NAME <const> = "skynet.multicast"
 local PULL_PATIENCE_CS <const> = 9000
 local PATIENCE_CS <const> = 1000
-local HANDLE_MASK <const> = 0xffffffff
+local HANDLE_MAX <const> = 0xffffffff
 
 ---What the service does with channels.
 ---@class multicast_topics.host
@@ -75,8 +75,9 @@ end
 ---@param payload any
 local function deliver(topic, source, payload)
 	local entry = open[topic]
-	if entry and type(payload) == "string" and math.type(source) == "integer" and source > 0 then
-		host.deliver(entry.id, source & HANDLE_MASK, 0, payload)
+	local is_handle = math.type(source) == "integer" and source > 0 and source <= HANDLE_MAX
+	if entry and type(payload) == "string" and is_handle then
+		host.deliver(entry.id, source, 0, payload)
 	end
 end
 

@@ -63,6 +63,21 @@ is "a_second_start_is_refused" "$status $err" \
 	"8 start_node: 'game1' is running already, pid $pid"
 check "and_the_first_one_lives_on" kill -0 "$pid"
 
+# One that was started between a look at the pid file and our own start.
+cat >"$TEST_TMP/hasty" <<END
+#!/bin/sh
+case "\$*" in *--check*) ;; *) "$SKYNET_BIN" "\$@" ;; esac
+exec "$SKYNET_BIN" "\$@"
+END
+chmod +x "$TEST_TMP/hasty"
+true_bin=$SKYNET_BIN SKYNET_BIN=$TEST_TMP/hasty
+node start hasty game
+SKYNET_BIN=$true_bin
+is "so_is_one_that_comes_too_late" "$status $err" \
+	"8 $(printf '%s\n' "skynet: Skynet is already running, pid = $(pid_of hasty)." \
+		"start_node: 'hasty' was started meanwhile, pid $(pid_of hasty)")"
+node stop hasty
+
 mv "$log_folder/game1.log" "$log_folder/game1.log.1"
 node reload game1
 is "reload_succeeds" "$status" 0
