@@ -271,6 +271,7 @@ take_request(struct clusteragent *agent, const struct cluster_request *parsed) {
 	if (answer_probe(agent, parsed))
 		return;
 	lane_confirm_small(&agent->confirm);
+	lane_output_gave(&agent->output);
 	request.session = parsed->session;
 	request.push = parsed->push;
 	request.data = NULL;

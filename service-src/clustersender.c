@@ -80,8 +80,10 @@ on_frame(void *ud, const char *frame, size_t size) {
 		lane_confirm_part(&link->confirm, response.size);
 	if (response.session > INT32_MAX && sender_take_control(sender, link, &response))
 		return;
-	if (response.kind == CLUSTER_ANSWER_OK || response.kind == CLUSTER_ANSWER_ERROR)
+	if (response.kind == CLUSTER_ANSWER_OK || response.kind == CLUSTER_ANSWER_ERROR) {
 		lane_confirm_small(&link->confirm);
+		lane_output_gave(&link->output);
+	}
 	struct cluster_session *call = cluster_sessions_find(&sender->calls, response.session);
 	if (call == NULL || call->link != link->id)
 		return;

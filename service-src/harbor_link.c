@@ -185,7 +185,7 @@ harbor_links_flush(struct harbor *harbor) {
 	int kept = 0;
 	for (int i = 0; i < harbor->touched_count; i++) {
 		struct harbor_link *link = &harbor->links[harbor->touched[i]];
-		if (link->output != NULL)
+		if (link->output != NULL && !lane_output_gives_way(link->output))
 			flush(link);
 		/* Somebody waits for this service, and the rest goes later. */
 		link->touched = link->output != NULL && lane_output_ready(link->output);
@@ -403,6 +403,8 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 	uint32_t source = frame->source != 0 ? frame->source : (uint32_t)link->id << HARBOR_SHIFT;
 	int result = skynet_send(harbor->context, source, destination,
 		frame->type | PTYPE_TAG_DONTCOPY, frame->session, frame->payload, frame->size);
+	if (result >= 0 && !frame->joined)
+		lane_output_gave(link->output);
 	if (result < 0)
 		answer_error(link, frame, result == -3 ? "overloaded" : DEAD_SERVICE);
 	else if (frame->session > 0 && wants_error(frame->type))

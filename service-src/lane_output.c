@@ -371,6 +371,16 @@ lane_output_flush(struct lane_output *output) {
 		pump(output);
 }
 
+bool
+lane_output_gives_way(struct lane_output *output) {
+	/* Once: more may come while it waits. */
+	output->waits = output->gave && !output->waits && !output->stalled && may_send_part(output);
+	output->gave = false;
+	if (output->waits)
+		skynet_turn_end(output->context, skynet_context_newsession(output->context));
+	return output->waits;
+}
+
 void
 lane_output_settle(struct lane_output *output) {
 	if (!lane_output_ready(output))
@@ -378,7 +388,8 @@ lane_output_settle(struct lane_output *output) {
 	if (output->size < GATHER_SIZE && ++output->settled < SETTLE_MAX &&
 		skynet_stat_get(output->context, 0, SKYNET_STAT_MAILBOX) > 0)
 		return;
-	pump(output);
+	if (!lane_output_gives_way(output))
+		pump(output);
 }
 
 void

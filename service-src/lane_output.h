@@ -5,8 +5,9 @@
  * lane leave one after the other. Parts are written straight from the message that they belong to;
  * what the system does not take stays here, never in the queue of the socket. With a peer that
  * confirms parts, `credit` bounds those that are under way, so that what is sent next does not wait
- * behind them in buffers of the system. Alone they may fill the line well; beside small messages,
- * and until much has passed without one, they keep to what the line needs. One thread at a time.
+ * behind them in buffers of the system. They also wait, once, for what services answer to small
+ * messages that have just come. Alone they may fill the line well; beside small messages, and until
+ * much has passed without one, they keep to what the line needs. One thread at a time.
  */
 #ifndef SKYNET_LANE_OUTPUT_H
 #define SKYNET_LANE_OUTPUT_H
@@ -85,6 +86,8 @@ struct lane_output {
 	size_t limit;         /* more waits than that: credit does not count. 0: none */
 	uint32_t begun;       /* payloads of which some parts are out */
 	uint32_t settled;     /* messages since it was written last */
+	bool gave;            /* small messages to services here, since it was written last */
+	bool waits;           /* for what these services answer */
 	bool stalled;         /* the system takes no more, until lane_output_resume */
 	bool failed;          /* the connection must be given up */
 	struct lane_batch batch;
@@ -154,7 +157,18 @@ lane_output_small(struct lane_output *output) {
 /// The peer has confirmed `size` bytes of parts.
 void lane_output_confirm(struct lane_output *output, uint32_t size);
 
-/// Writes unless more messages wait for the service: then more may be gathered.
+/// A small message of the peer has been passed on to a service of this node.
+static inline void
+lane_output_gave(struct lane_output *output) {
+	output->gave = true;
+}
+
+/// True when parts should not be written yet: services that got small messages may answer at once,
+/// and the answers would have to wait until the parts are through. Then the turn of this service
+/// has been ended, and it gets another message, which means nothing, after them.
+bool lane_output_gives_way(struct lane_output *output);
+
+/// Writes unless more messages wait for the service, then more may be gathered, or it gives way.
 void lane_output_settle(struct lane_output *output);
 
 /// Writes now.

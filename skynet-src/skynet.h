@@ -154,6 +154,11 @@ enum skynet_mailbox_policy {
 				  an   error); never a reply, error, socket or system message */
 };
 
+/// Ends the turn of the calling service after the current message: services that wait for the same
+/// worker by now come first. In a later turn it gets PTYPE_RESPONSE, source 0, no data, with
+/// `session`. Its own turn.
+SKYNET_API void skynet_turn_end(struct skynet_context *context, int session);
+
 /// Bounds the mailbox of the calling service to `limit` messages; 0 removes the bound.
 SKYNET_API void skynet_mailbox_limit(
 	struct skynet_context *context, size_t limit, enum skynet_mailbox_policy policy);

@@ -94,6 +94,16 @@ skynet_sendname(struct skynet_context *context, uint32_t source, const char *des
 		session);
 }
 
+void
+skynet_turn_end(struct skynet_context *context, int session) {
+	struct skynet_message message = {
+		.session = session,
+		.sz = (size_t)PTYPE_RESPONSE << MESSAGE_TYPE_SHIFT,
+	};
+	context->turn_ends = true;
+	service_push(context, &message);
+}
+
 uint32_t
 skynet_send_congested(struct skynet_context *context) {
 	uint32_t handle = context->congested;

@@ -368,13 +368,16 @@ warn_overload(struct skynet_context *context) {
 		"error: May overload, message queue length = %llu", (unsigned long long)length);
 }
 
-/* Runs messages until the mailbox is empty, the limit is reached or the service is dead. */
+/* Runs messages until the mailbox is empty, the limit is reached, the service has enough for now or
+ * is dead. */
 static uint32_t
 run_messages(struct skynet_context *context, uint32_t limit) {
 	struct stall_slot *stall = current.worker != NULL ? current.worker->stall : NULL;
 	uint32_t handle = service_handle(context), count = 0;
 	struct skynet_message message;
-	while (count < limit && !atomic_load_explicit(&context->retired, memory_order_relaxed) &&
+	context->turn_ends = false;
+	while (count < limit && !context->turn_ends &&
+		!atomic_load_explicit(&context->retired, memory_order_relaxed) &&
 		mailbox_pop(&context->mailbox, &message)) {
 		if (stall != NULL)
 			stall_slot_enter(stall, context->node, message.source, handle);

@@ -34,6 +34,7 @@ struct skynet_context {
 	int session;         /* last one allocated */
 	uint32_t congested;  /* see skynet_send_congested */
 	char result[32];     /* of text commands */
+	bool turn_ends;      /* after the current message, see skynet_turn_end */
 	uint32_t turn_limit; /* messages for the next turn, from what they cost lately */
 	uint64_t turn_cost;  /* ns, moving average; read by who schedules the service too */
 	uint64_t turn_short; /* ns, what its shorter turns take */

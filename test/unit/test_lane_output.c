@@ -1,4 +1,5 @@
-// wrap: skynet_socket_write skynet_socket_sendbuffer skynet_stat_get
+// wrap: skynet_socket_write skynet_socket_sendbuffer skynet_stat_get skynet_turn_end
+// wrap: skynet_context_newsession
 /* What leaves on a link between nodes, and when: parts take turns, small frames pass between them,
  * the order of a lane holds, whatever the system takes at a time.
  */
@@ -26,6 +27,7 @@ struct wire {
 	int64_t at_once; /* bytes in one call at most */
 	int mailbox;     /* messages that wait for the service */
 	int writes;
+	int turns; /* ended to give way */
 	struct packet_split split;
 	size_t got[PAYLOADS]; /* bytes of parts by session */
 	bool ended[PAYLOADS];
@@ -40,6 +42,8 @@ int __wrap_skynet_socket_sendbuffer(
 	struct skynet_context *context, struct socket_sendbuffer *buffer);
 int64_t __wrap_skynet_stat_get(
 	struct skynet_context *context, uint32_t handle, enum skynet_stat stat);
+void __wrap_skynet_turn_end(struct skynet_context *context, int session);
+int __wrap_skynet_context_newsession(struct skynet_context *context);
 
 /* One test runs at a time; the context, which nobody looks into, is not at hand everywhere. */
 static struct wire *current_wire;
@@ -132,6 +136,19 @@ __wrap_skynet_stat_get(struct skynet_context *context, uint32_t handle, enum sky
 	(void)handle;
 	assert_int_equal(stat, SKYNET_STAT_MAILBOX);
 	return wire_of()->mailbox;
+}
+
+void
+__wrap_skynet_turn_end(struct skynet_context *context, int session) {
+	(void)context;
+	wire_of()->turns++;
+	assert_int_equal(session, wire_of()->turns);
+}
+
+int
+__wrap_skynet_context_newsession(struct skynet_context *context) {
+	(void)context;
+	return wire_of()->turns + 1;
 }
 
 /* ---- fixture ---- */
@@ -501,6 +518,44 @@ frames_are_gathered_while_messages_wait(void **state) {
 }
 
 static void
+parts_give_way_once_to_who_got_a_small_message(void **state) {
+	struct fixture *f = *state;
+	lane_output_gave(&f->output);
+	put_small(f, 1, 1);
+	lane_output_settle(&f->output);
+	assert_string_equal(f->wire.order, "s1"); /* nothing large is in the way of an answer */
+	put_large(f, 1, 2, 2 * CLUSTER_PART_SIZE);
+	lane_output_gave(&f->output);
+	lane_output_settle(&f->output);
+	assert_int_equal(f->wire.turns, 1);
+	assert_string_equal(f->wire.order, "s1");
+	/* The answer, and one more small message that has come meanwhile. */
+	put_small(f, 2, 3);
+	lane_output_gave(&f->output);
+	lane_output_settle(&f->output);
+	assert_int_equal(f->wire.turns, 1);
+	assert_string_equal(f->wire.order, "s1s3B2p2L2");
+}
+
+static void
+what_must_wait_anyway_gives_no_way(void **state) {
+	struct fixture *f = *state;
+	lane_output_set_window(&f->output, (int64_t)CLUSTER_PART_SIZE);
+	put_large(f, 1, 1, 4 * CLUSTER_PART_SIZE);
+	lane_output_settle(&f->output);
+	put_small(f, 2, 2);
+	lane_output_gave(&f->output);
+	lane_output_settle(&f->output); /* a part may not leave, a small frame may */
+	assert_int_equal(f->wire.turns, 0);
+	assert_string_equal(f->wire.order, "B1p1s2");
+	lane_output_confirm(&f->output, CLUSTER_PART_SIZE);
+	f->wire.takes = 0;
+	lane_output_settle(&f->output);
+	lane_output_gave(&f->output);
+	assert_false(lane_output_gives_way(&f->output)); /* the system takes nothing */
+}
+
+static void
 a_spill_hands_over_all_of_it(void **state) {
 	struct fixture *f = *state;
 	f->wire.takes = 50000;
@@ -536,6 +591,8 @@ main(void) {
 		CASE(without_confirmation_no_more_waits_than_the_limit),
 		CASE(what_has_not_begun_can_be_taken_back),
 		CASE(frames_are_gathered_while_messages_wait),
+		CASE(parts_give_way_once_to_who_got_a_small_message),
+		CASE(what_must_wait_anyway_gives_no_way),
 		CASE(a_spill_hands_over_all_of_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "kernel/runtime.h"
+#include "kernel/service.h"
 #include "skynet.h"
 #include "skynet_harbor.h"
 #include "skynet_server.h"
@@ -70,12 +72,13 @@ static int
 recorder_message(struct skynet_context *context, void *ud, int type, int session, uint32_t source,
 	const void *message, size_t size) {
 	struct recorder *recorder = ud;
-	(void)context;
 	assert_true(recorder->count < LINES);
 	struct record *record = &recorder->records[recorder->count++];
 	*record = (struct record){.type = type, .session = session, .source = source, .size = size};
 	snprintf(record->text, sizeof record->text, "%.*s", (int)size,
 		message != NULL ? (const char *)message : "");
+	if (strcmp(record->text, "enough") == 0)
+		skynet_turn_end(context, 55);
 	return 0;
 }
 
@@ -486,6 +489,29 @@ bounded_mailboxes_reject_and_tell(void **state) {
 }
 
 static void
+a_service_that_has_enough_goes_on_in_another_turn(void **state) {
+	(void)state;
+	struct recorder *a = &fixture->recorders[0], *b = launch(NULL);
+	struct scheduler *scheduler = &fixture->stepped.runtime->scheduler;
+	run();
+	/* As if there were no room for what makes it go on. */
+	skynet_mailbox_limit(b->context, 3, SKYNET_MAILBOX_REJECT);
+	send_text(a, handle_of(b), 1, "first");
+	send_text(a, handle_of(b), 2, "enough");
+	send_text(a, handle_of(b), 3, "next");
+	struct skynet_context *next = scheduler_next(scheduler, scheduler->workers);
+	assert_ptr_equal(next, b->context);
+	service_run(next, 10, 0);
+	assert_int_equal(b->count, 2);
+	run();
+	assert_int_equal(b->count, 4);
+	assert_string_equal(b->records[2].text, "next");
+	assert_int_equal(b->records[3].type, PTYPE_RESPONSE);
+	assert_int_equal(b->records[3].session, 55);
+	assert_int_equal(b->records[3].source, 0);
+}
+
+static void
 two_nodes_of_one_network_reach_each_other_without_a_socket(void **state) {
 	(void)state;
 	struct skynet_error error;
@@ -582,6 +608,7 @@ main(void) {
 		TEST(a_node_whose_service_does_not_end_is_held),
 		TEST(a_boot_that_fails_because_of_a_stop_lets_it_go_on),
 		TEST(bounded_mailboxes_reject_and_tell),
+		TEST(a_service_that_has_enough_goes_on_in_another_turn),
 		TEST(two_nodes_of_one_network_reach_each_other_without_a_socket),
 		TEST(a_node_ends_after_another_one_whose_messages_it_was_to_carry),
 		TEST(a_node_whose_bootstrap_is_missing_is_not_created),
