@@ -15,9 +15,10 @@
 
 #define READ_SIZE_MAX  ((size_t)327680)
 #define GIVE_AWAY_SIZE (SOCKET_SCRATCH_SIZE / 2)
-#define ACCEPT_ROUND   64                   /* connections taken before others have their turn */
-#define SHED_ROUND     256                  /* connections refused at once */
-#define SHED_PAUSE_NS  ((uint64_t)50000000) /* then the listener rests */
+#define ACCEPT_ROUND   64                     /* connections taken before others have their turn */
+#define SHED_ROUND     256                    /* connections refused at once */
+#define SHED_PAUSE_NS  ((uint64_t)50000000)   /* then the listener rests */
+#define SHED_TELL_NS   ((uint64_t)1000000000) /* its owner hears of it that often at most */
 
 /* ---- connections ---- */
 
@@ -86,6 +87,16 @@ accepted(struct socket_server *server, struct socket_entry *listener, int fd,
 	socket_event_text(server, listener, SOCKET_EVENT_ACCEPT, id, entry->name);
 }
 
+/* Its owner logs it, so it is not told at each rest. */
+static void
+tell_shedding(struct socket_server *server, struct socket_entry *listener, int failed) {
+	uint64_t now = clock_monotonic_ns(server->clock);
+	if (listener->shed_told_ns != 0 && now - listener->shed_told_ns < SHED_TELL_NS)
+		return;
+	listener->shed_told_ns = now;
+	socket_event_text(server, listener, SOCKET_EVENT_ERROR, 0, strerror(failed));
+}
+
 /* No descriptors are left. What knocks is taken with the reserve and refused, so that clients learn
  * and the listener does not stay readable; then it rests a little. */
 static void
@@ -110,7 +121,7 @@ shed(struct socket_server *server, struct socket_entry *listener, int failed) {
 	socket_set_interest(server, listener, 0);
 	mutex_release(&listener->lock);
 	socket_set_deadline(server, listener, SHED_PAUSE_NS);
-	socket_event_text(server, listener, SOCKET_EVENT_ERROR, 0, strerror(failed));
+	tell_shedding(server, listener, failed);
 }
 
 static void

@@ -76,6 +76,7 @@ struct socket_entry {
 	struct socket_entry *next_timed;
 	uint64_t deadline_ns;  /* 0: not in the list of timed sockets */
 	uint64_t written_seen; /* at the last deadline */
+	uint64_t shed_told_ns; /* when the owner last heard of refused connections, 0: never */
 
 	/* Statistics, relaxed. */
 	_Atomic(uint64_t) read_count, write_count, read_time_cs, write_time_cs, dropped;
