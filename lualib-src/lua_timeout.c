@@ -195,7 +195,7 @@ next_in_page(lua_State *L, const struct timeout_page *page, int after) {
 	for (; place <= PAGE_SIZE; place++) {
 		if (push_from(L, page->ref, place)) {
 			lua_pop(L, 2);
-			return begin + place - 1;
+			return begin + (place - 1); /* the last one is INT_MAX */
 		}
 	}
 	return 0;

@@ -20,10 +20,11 @@ cluster_sessions_fini(struct cluster_sessions *sessions) {
 	sessions->places = NULL;
 }
 
-/* Numbers in a row take places in a row; the multiplication parts those far from each other. */
+/* Multiplied by the golden ratio, numbers in a row come to lie at even distances from each other:
+ * no long runs, all of which removing would have to go through. */
 static uint32_t
 home(const struct cluster_sessions *sessions, uint32_t id) {
-	return (id ^ (id >> 16) * HASH) & sessions->mask;
+	return id * HASH >> __builtin_clz(sessions->mask);
 }
 
 static struct cluster_session *
