@@ -106,8 +106,9 @@ call_failure_push(lua_State *L, int level, struct call_failure *failure) {
 int
 call_failure_lua_kind(lua_State *L) {
 	const char *text = lua_tostring(L, 1);
+	lua_pushnil(L);
 	if (text == NULL)
-		return 0;
+		return 1;
 	const char *failed = strstr(text, CALL_FAILED ": ");
 	const char *invalid = strstr(text, INVALID_ADDRESS);
 	if (invalid != NULL && (failed == NULL || invalid < failed)) {
@@ -115,7 +116,7 @@ call_failure_lua_kind(lua_State *L) {
 		return 1;
 	}
 	if (failed == NULL)
-		return 0;
+		return 1;
 	failed += strlen(CALL_FAILED ": ");
 	for (size_t i = FAILURE_TIMEOUT; i < KIND_COUNT; i++) {
 		if (strncmp(failed, kinds[i].phrase, strlen(kinds[i].phrase)) == 0) {
@@ -123,5 +124,5 @@ call_failure_lua_kind(lua_State *L) {
 			return 1;
 		}
 	}
-	return 0;
+	return 1;
 }

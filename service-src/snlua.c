@@ -237,6 +237,17 @@ refuse(struct skynet_context *context, void *ud, int type, int session, uint32_t
 	return 0;
 }
 
+/// Whether the script has installed a callback, or has left. One that has not, because it did not
+/// call skynet.start, will never do anything again.
+static bool
+is_started(struct skynet_context *context, const char *args, size_t size) {
+	if (!skynet_callback_is(context, refuse) || skynet_context_is_dead(context))
+		return true;
+	skynet_error(context, "lua loader error : '%.*s' did not call skynet.start",
+		(int)(size < REASON_SIZE ? size : REASON_SIZE), args);
+	return false;
+}
+
 /// The callback for the first message of its own: the argument text. Another node may know the
 /// handle from an earlier process and send to it before: such messages are refused.
 static int
@@ -247,12 +258,11 @@ first_message(struct skynet_context *context, void *ud, int type, int session, u
 		return refuse(context, ud, type, session, source, message, size);
 	service->first_message = NULL;
 	skynet_callback(context, NULL, refuse);
-	if (launch(service, message, size) != 0) {
-		skynet_sendname(context, 0, LAUNCHER, PTYPE_TEXT, 0, (void *)LAUNCH_FAILED,
-			strlen(LAUNCH_FAILED));
-		skynet_command(context, "EXIT", NULL);
+	if (launch(service, message, size) == 0 && is_started(context, message, size))
 		return 0;
-	}
+	skynet_sendname(
+		context, 0, LAUNCHER, PTYPE_TEXT, 0, (void *)LAUNCH_FAILED, strlen(LAUNCH_FAILED));
+	skynet_command(context, "EXIT", NULL);
 	return 0;
 }
 

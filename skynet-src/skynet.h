@@ -83,6 +83,9 @@ typedef int (*skynet_cb)(struct skynet_context *context, void *ud, int type, int
 /// itself.
 SKYNET_API void skynet_callback(struct skynet_context *context, void *ud, skynet_cb callback);
 
+/// True when `callback` is what is installed now. Only from init or the callback itself.
+SKYNET_API bool skynet_callback_is(struct skynet_context *context, skynet_cb callback);
+
 /// The service whose message this thread is dispatching; 0xffffffff and below on other threads.
 SKYNET_API uint32_t skynet_current_handle(void);
 

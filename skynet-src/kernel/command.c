@@ -27,6 +27,11 @@ skynet_callback(struct skynet_context *context, void *ud, skynet_cb callback) {
 	context->shares = false;
 }
 
+bool
+skynet_callback_is(struct skynet_context *context, skynet_cb callback) {
+	return context->callback == callback;
+}
+
 /* ---- names and settings ---- */
 
 uint32_t

@@ -410,6 +410,11 @@ skynet_callback(struct skynet_context *context, void *ud, skynet_cb callback) {
 	context->callback = callback;
 }
 
+bool
+skynet_callback_is(struct skynet_context *context, skynet_cb callback) {
+	return context->callback == callback;
+}
+
 void
 skynet_multicast_accept(struct skynet_context *context) {
 	(void)context;

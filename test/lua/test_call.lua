@@ -75,6 +75,7 @@ local function test_failures(peer)
 	tap.like(err, "test_call.lua:%d+: call failed", "the error has the position of the caller")
 	tap.is(skynet.error_kind "something else", nil, "other errors have no kind")
 	tap.is(skynet.error_kind {}, nil, "nor have objects")
+	tap.is(select("#", skynet.error_kind "something else"), 1, "which is told by nil")
 	subject.logs("subject:1: broken\nstack traceback:", "the error is logged with its stack")
 
 	ok, err = pcall(subject.call, peer, "skynet.exit()")

@@ -94,13 +94,11 @@ check_text(lua_State *L, struct call_failure failure, const char *text, const ch
 	lua_settop(L, 0);
 	call_failure_push(L, 0, &failure);
 	assert_string_equal(lua_tostring(L, 1), text);
-	int count = call_failure_lua_kind(L);
-	if (kind == NULL) {
-		assert_int_equal(count, 0);
-	} else {
-		assert_int_equal(count, 1);
+	assert_int_equal(call_failure_lua_kind(L), 1);
+	if (kind == NULL)
+		assert_true(lua_isnil(L, -1));
+	else
 		assert_string_equal(lua_tostring(L, -1), kind);
-	}
 }
 
 static void
