@@ -19,7 +19,7 @@ function command.MEM()
 	ret(collectgarbage "count")
 end
 
----Collects garbage and logs what that gave, unless it is being done already. Not answered.
+---Collects garbage and logs what that gave, unless it is being done already. Answers nothing, then.
 function command.GC()
 	if not collecting then
 		collecting = true
@@ -31,7 +31,7 @@ function command.GC()
 			before, collectgarbage "count", (skynet.hpc() - start) / 1e9))
 		collecting = false
 	end
-	skynet.ignoreret()
+	skynet.ret()
 end
 
 ---Answers a table: tasks, messages that wait, processor time in seconds, messages so far and what

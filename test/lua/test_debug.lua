@@ -13,6 +13,7 @@ tap.run(function()
 	tap.eventually(function()
 		return subject.logged "GC %d+%.%d%d Kb %-> %d+%.%d%d Kb, cost %d+%.%d%d sec"
 	end, "GC collects and logs it")
+	tap.is(select("#", ask "GC"), 0, "who asks for it is told when that is done")
 	local stat = ask "STAT"
 	for _, key in ipairs { "task", "mqlen", "cpu", "message" } do
 		tap.is(type(stat[key]), "number", "STAT has " .. key)
