@@ -5,6 +5,8 @@ local cluster_names = {}
 local OPTION_PREFIX <const> = "__"
 local PORT_MAX <const> = 65535
 local TIMEOUT_MAX <const> = 0x7fffffff
+---Instructions that a file may take.
+local STEPS_MAX <const> = 10000000
 
 ---Options that the table of nodes may set: whether a value will do, and what it should be.
 ---@type table<string, { fits: (fun(value: any): boolean), wanted: string }>
@@ -75,7 +77,21 @@ function cluster_names.check(new)
 	end
 end
 
----Runs the file at `path`. Raises when it cannot be used.
+---Runs a chunk, but not for ever: nobody could be told where a node is meanwhile. Raises when it
+---fails.
+---@param chunk function
+local function run(chunk)
+	local task = coroutine.create(chunk)
+	debug.sethook(task, function()
+		error("it does not come to an end", 2)
+	end, "", STEPS_MAX)
+	local ok, message = coroutine.resume(task)
+	if not ok then
+		error(message, 0)
+	end
+end
+
+---Runs the file at `path`, and checks what it has set. Raises when it cannot be used.
 ---@param path string
 ---@return table new
 function cluster_names.load(path)
@@ -85,14 +101,22 @@ function cluster_names.load(path)
 	if not file then
 		error(message, 0)
 	end
-	local text = file:read "a"
+	local text
+	text, message = file:read "a"
 	file:close()
+	if not text then
+		error(path .. ": " .. message, 0)
+	end
 	local chunk
 	chunk, message = load(text, "@" .. path, "t", new)
 	if not chunk then
 		error(message, 0)
 	end
-	chunk()
+	run(chunk)
+	local ok, reason = pcall(cluster_names.check, new)
+	if not ok then
+		error(path .. ": " .. reason, 0)
+	end
 	return new
 end
 

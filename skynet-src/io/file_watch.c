@@ -21,32 +21,97 @@ split_path(const char *path, const char **name) {
 }
 
 #if defined(__linux__) && !defined(SOCKET_KQUEUE_HEADER)
+#include <limits.h>
+#include <stdlib.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
-#define CHANGES     (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
+#define CHANGES     (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE)
 #define BUFFER_SIZE 4096
 
 struct file_watch {
 	int fd;
+	int folder_wd; /* of the following two, which may be the same */
+	int real_wd;   /* of the folder where links lead to, -1: none */
 	char *folder;
-	const char *name; /* points into path */
+	char *real_path;       /* where links led to, NULL: nowhere yet */
+	const char *real_name; /* points into real_path */
+	struct stat seen;      /* the file that the path led to; all 0 when it led nowhere */
+	const char *name;      /* points into path */
 	char path[];
 };
+
+static int
+watch_folder(struct file_watch *watch, const char *folder) {
+	return inotify_add_watch(watch->fd, folder, CHANGES | IN_ONLYDIR);
+}
+
+/* Watches the folder that links lead to now. When they lead nowhere it stays the one before: the
+ * file may be made again. */
+static void
+follow_links(struct file_watch *watch) {
+	char *path = realpath(watch->path, NULL);
+	if (stat(watch->path, &watch->seen) < 0)
+		memset(&watch->seen, 0, sizeof(watch->seen));
+	if (path == NULL)
+		return;
+	skynet_free(watch->real_path);
+	watch->real_path = skynet_strdup(path);
+	free(path); /* the system's, not ours */
+	char *folder = split_path(watch->real_path, &watch->real_name);
+	int before = watch->real_wd;
+	watch->real_wd = watch_folder(watch, folder);
+	skynet_free(folder);
+	if (before >= 0 && before != watch->real_wd && before != watch->folder_wd)
+		inotify_rm_watch(watch->fd, before);
+}
 
 struct file_watch *
 file_watch_create(const char *path, struct skynet_error *error) {
 	size_t size = strlen(path) + 1;
-	struct file_watch *watch = skynet_malloc(sizeof(*watch) + size);
+	struct file_watch *watch = skynet_calloc(1, sizeof(*watch) + size);
 	memcpy(watch->path, path, size);
 	watch->folder = split_path(watch->path, &watch->name);
+	watch->real_wd = -1;
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (watch->fd < 0 ||
-		inotify_add_watch(watch->fd, watch->folder, CHANGES | IN_ONLYDIR) < 0) {
+	if (watch->fd < 0 || (watch->folder_wd = watch_folder(watch, watch->folder)) < 0) {
 		error_set_errno(error, SKYNET_ESYSTEM, errno, "cannot watch '%.256s'", path);
 		file_watch_destroy(watch);
 		return NULL;
 	}
+	follow_links(watch);
 	return watch;
+}
+
+/* Whether the path leads to another file than before: something in the folder may be part of it. */
+static bool
+leads_elsewhere(const struct file_watch *watch) {
+	struct stat now;
+	return stat(watch->path, &now) == 0 &&
+	       (now.st_dev != watch->seen.st_dev || now.st_ino != watch->seen.st_ino);
+}
+
+/* Whether what has just been made is complete: a file is not, its end will be told. */
+static bool
+is_link(const char *path) {
+	struct stat made;
+	return lstat(path, &made) == 0 && (S_ISLNK(made.st_mode) || made.st_nlink > 1);
+}
+
+static bool
+concerns_file(const struct file_watch *watch, const struct inotify_event *event) {
+	if (event->mask & IN_Q_OVERFLOW)
+		return true;
+	if (event->len == 0)
+		return false;
+	const char *path = NULL;
+	if (event->wd == watch->folder_wd && strcmp(event->name, watch->name) == 0)
+		path = watch->path;
+	else if (event->wd == watch->real_wd && strcmp(event->name, watch->real_name) == 0)
+		path = watch->real_path;
+	if (path == NULL)
+		return leads_elsewhere(watch);
+	return (event->mask & IN_CREATE) == 0 || is_link(path);
 }
 
 bool
@@ -57,12 +122,12 @@ file_watch_changed(struct file_watch *watch) {
 	while ((size = read(watch->fd, buffer, sizeof(buffer))) > 0) {
 		for (ssize_t at = 0; at < size;) {
 			const struct inotify_event *event = (const void *)(buffer + at);
-			if ((event->mask & IN_Q_OVERFLOW) ||
-				(event->len > 0 && strcmp(event->name, watch->name) == 0))
-				changed = true;
+			changed = changed || concerns_file(watch, event);
 			at += (ssize_t)(sizeof(*event) + event->len);
 		}
 	}
+	if (changed)
+		follow_links(watch);
 	return changed;
 }
 
@@ -70,6 +135,7 @@ static void
 close_all(struct file_watch *watch) {
 	if (watch->fd >= 0)
 		close(watch->fd);
+	skynet_free(watch->real_path);
 }
 
 #else

@@ -1,5 +1,6 @@
 /* Watches one file through a descriptor that is readable after a change: inotify on its folder, or
- * a kqueue of its own, so that a file that is replaced or does not exist yet is seen too. One
+ * a kqueue of its own, so that a file that is replaced or does not exist yet is seen too. The path
+ * may be a link, also to a link in the same folder; of links further away changes are not seen. One
  * thread at a time.
  */
 #ifndef SKYNET_FILE_WATCH_H

@@ -225,6 +225,65 @@ keeps_no_descriptors_of_past_changes(void **state) {
 	assert_int_equal(count_descriptors(), w->descriptors);
 }
 
+/* The folder of a version, and the file in it. */
+static void
+version_paths(const struct watched *w, int version, char *folder, char *file, size_t size) {
+	snprintf(folder, size, "%s/..%d", w->folder, version);
+	snprintf(file, size, "%s/..%d/names.lua", w->folder, version);
+}
+
+/* As in volumes of kubernetes: names.lua leads to ..data/names.lua, and ..data to a version. */
+static void
+tells_of_a_link_to_a_link_that_is_replaced(void **state) {
+	struct watched *w = *state;
+	char folder[128], file[128], data[96], data_new[96];
+	snprintf(data, sizeof(data), "%s/..data", w->folder);
+	snprintf(data_new, sizeof(data_new), "%s/..data_tmp", w->folder);
+	assert_int_equal(symlink("..data/names.lua", w->path), 0);
+	for (int i = 0; i <= CHANGES; i++) {
+		version_paths(w, i, folder, file, sizeof(file));
+		assert_int_equal(mkdir(folder, 0700), 0);
+		write_file(file, "x");
+		assert_int_equal(symlink(folder, data_new), 0);
+		assert_int_equal(rename(data_new, data), 0);
+		if (i == 0)
+			begin(w);
+		else
+			expect_change(w);
+		expect_nothing(w);
+	}
+	unlink(data);
+	for (int i = 0; i <= CHANGES; i++) {
+		version_paths(w, i, folder, file, sizeof(file));
+		unlink(file);
+		rmdir(folder);
+	}
+}
+
+static void
+tells_of_a_change_of_what_a_link_leads_to(void **state) {
+	struct watched *w = *state;
+	char folder[80], file[96];
+	snprintf(folder, sizeof(folder), "%s/far", w->folder);
+	snprintf(file, sizeof(file), "%s/real.lua", folder);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	write_file(file, "one");
+	assert_int_equal(symlink("far/real.lua", w->path), 0);
+	begin(w);
+	write_file(file, "two");
+	expect_change(w);
+	/* taken away and made again, to another file */
+	write_file(w->other, "three");
+	unlink(w->path);
+	expect_change(w);
+	assert_int_equal(symlink("names.new", w->path), 0);
+	expect_change(w);
+	write_file(w->other, "four");
+	expect_change(w);
+	unlink(file);
+	rmdir(folder);
+}
+
 static void
 lives_on_when_its_folder_is_removed(void **state) {
 	struct watched *w = *state;
@@ -290,6 +349,8 @@ main(void) {
 		CASE(tells_of_a_file_that_is_replaced),
 		CASE(says_nothing_of_other_files_of_the_folder),
 		CASE(keeps_no_descriptors_of_past_changes),
+		CASE(tells_of_a_link_to_a_link_that_is_replaced),
+		CASE(tells_of_a_change_of_what_a_link_leads_to),
 		CASE(lives_on_when_its_folder_is_removed),
 		CASE(takes_paths_without_a_folder_and_in_the_root),
 		CASE(a_folder_that_is_not_there_is_an_error_that_names_the_path),
