@@ -198,6 +198,48 @@ local function test_close(port)
 	channel:close()
 end
 
+--- Whatever somebody waits for in a channel, the end of the connection ends it.
+local function test_ends_of_waits(port)
+	local waits = {
+		request = function(channel, response) channel:request("hang\n", response) end,
+		response = function(channel, response) channel:response(response) end,
+		connect = function(channel) channel:connect(true) end,
+	}
+	local ends = {
+		close = function(channel) channel:close() end,
+		["a hang-up of the peer"] = hang_up_all,
+		changehost = function(channel) channel:changehost(LOCAL, port) end,
+	}
+	for _, mode in ipairs { "order", "session" } do
+		local response = mode == "order" and line or 1
+		for wait, run in pairs(waits) do
+			for name, stop in pairs(ends) do
+				local attempts = 0
+				local channel = socketchannel.channel {
+					host = LOCAL,
+					port = port,
+					response = mode == "session" and by_session or nil,
+					auth = wait == "connect" and function(self)
+						attempts = attempts + 1
+						assert(attempts == 1, "no second time")
+						self:request("hang\n", response)
+					end or nil,
+				}
+				local received = #server.received
+				local result = later(run, channel, response)
+				tap.eventually(function()
+					return #server.received > received
+						or wait == "response" and next(server.open) ~= nil and channel.__sock
+				end, wait .. " waits")
+				stop(channel)
+				is_socket_error(result, ("%s in %s mode ends by %s"):format(wait, mode, name))
+				channel:close()
+				tap.eventually(function() return next(server.open) == nil end, "the server sees it")
+			end
+		end
+	end
+end
+
 local function test_connect_failures()
 	local port = free_port()
 	local channel = socketchannel.channel { host = LOCAL, port = port }
@@ -418,6 +460,7 @@ tap.run(function()
 	test_order(port)
 	test_order_failures(port)
 	test_close(port)
+	test_ends_of_waits(port)
 	test_connect_failures()
 	test_backup(port)
 	test_auth(port)
