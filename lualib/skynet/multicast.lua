@@ -134,6 +134,15 @@ end
 -- A subscribed object lives as long as its service: then this tells the multicast service.
 meta.__gc = leave
 
+---@param conf skynet.multicast.conf?
+---@return skynet.multicast.conf
+local function check_conf(conf)
+	if conf ~= nil and type(conf) ~= "table" then
+		error("bad configuration (table expected, got " .. type(conf) .. ")", 3)
+	end
+	return conf or {}
+end
+
 ---@param conf skynet.multicast.conf
 local function copy_conf(conf)
 	return {
@@ -149,7 +158,7 @@ end
 ---@param conf skynet.multicast.conf?
 ---@return skynet.multicast.channel
 function multicast.new(conf)
-	conf = conf or {}
+	conf = check_conf(conf)
 	local id = conf.channel
 	if id == nil then
 		id = skynet.call(daemon, "lua", "NEW")
@@ -232,7 +241,7 @@ function multicast.topic(name, conf)
 	if type(name) ~= "string" or name == "" or #name > TOPIC_MAX then
 		error(("bad topic '%s' (a name of 1 to %d bytes expected)"):format(tostring(name), TOPIC_MAX), 2)
 	end
-	return setmetatable({ topic = name, conf = copy_conf(conf or {}) }, topic_meta)
+	return setmetatable({ topic = name, conf = copy_conf(check_conf(conf)) }, topic_meta)
 end
 
 ---The daemon says that a channel has ended with its node.

@@ -119,6 +119,7 @@ local function begin()
 	local waiting = starting
 	starting = {}
 	for _, wait_token in ipairs(waiting) do
+		wait_token.failure = not ok and reason or nil
 		skynet.wakeup(wait_token)
 	end
 	if not ok then
@@ -139,8 +140,8 @@ local function need_topics()
 	local wait_token = {}
 	table.insert(starting, wait_token)
 	skynet.wait(wait_token)
-	if state ~= STATE.STARTED then
-		error("topics cannot be used; the log says why", 0)
+	if wait_token.failure then
+		error(wait_token.failure, 0)
 	end
 	return false
 end
