@@ -38,7 +38,8 @@ SKYNET_MEMORY_API void malloc_each_service(malloc_service_fn visit, void *ud);
 /// Logs the memory of each service of the node.
 SKYNET_MEMORY_API void dump_c_mem(void);
 
-/// Pushes a table of handle to bytes accounted, for all services of the node. Returns 1.
+/// Pushes a table of handle to bytes accounted, for all services of the node. May raise an error of
+/// Lua (out of memory). Thread of the service. Returns 1.
 SKYNET_MEMORY_API int dump_mem_lua(struct lua_State *L);
 
 #endif

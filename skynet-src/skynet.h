@@ -145,10 +145,6 @@ enum skynet_stat {
 SKYNET_API int64_t skynet_stat_get(
 	struct skynet_context *context, uint32_t handle, enum skynet_stat stat);
 
-/// Handles of all services of the node, oldest first. Gives the list (skynet_free), NULL when
-/// empty.
-SKYNET_API uint32_t *skynet_context_list(struct skynet_context *context, size_t *count);
-
 enum skynet_mailbox_policy {
 	SKYNET_MAILBOX_BLOCK,  /* accept, but tell the sender to wait: see skynet_mailbox_wait */
 	SKYNET_MAILBOX_REJECT, /* skynet_send returns -3 (requests and one-way messages, not

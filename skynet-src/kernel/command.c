@@ -214,11 +214,6 @@ skynet_account_add(struct skynet_context *context, ptrdiff_t delta) {
 	atomic_fetch_add_explicit(&context->memory, delta, memory_order_relaxed);
 }
 
-uint32_t *
-skynet_context_list(struct skynet_context *context, size_t *count) {
-	return handle_table_list(context->node->handles, count);
-}
-
 void
 skynet_debug_memory(const char *info) {
 	int64_t bytes = current.context != NULL ? stat_of(current.context, SKYNET_STAT_MEMORY) : 0;

@@ -38,7 +38,7 @@ FNR == 1 {
 }
 
 /^[ \t]*#[ \t]*include[ \t]*<(lua|lauxlib|lualib)\.h>/ {
-	if (module !~ /kernel\/config|service-src\/snlua|lualib-src\/lua_/)
+	if (module !~ /kernel\/(config|memory_lua)$|service-src\/snlua|lualib-src\/lua_/)
 		problem(file ":" FNR ": includes Lua's headers")
 }
 
