@@ -1,5 +1,5 @@
---- Topics of a node whose cluster cannot be used: whoever wants one is told why, also when others do
---- at the same time, and plain channels go on.
+--- Topics of a node whose cluster cannot be used: whoever wants one is told why, also when others
+--- do at the same time, and plain channels go on.
 -- config: cluster = "$TEST_TMP/no_such_names"
 local multicast = require "skynet.multicast"
 local skynet = require "skynet"
