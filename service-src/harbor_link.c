@@ -22,7 +22,7 @@
 #define LARGE_SIZE  ((size_t)65536)  /* a larger payload goes in parts, where the peer takes them */
 #define PART_SIZE   ((size_t)32768)
 #define WINDOW_MAX  ((uint64_t)16777216)
-#define PARTS_RULES 1 /* how parts are confirmed, see lane_confirm.h */
+#define PARTS_RULES 2 /* how parts are confirmed, see lane_mix.h */
 
 /* Words in frames of type error to handle 0. PARTS: parts may be sent, and are confirmed by the
  * rules `session`; TAKEN: so many bytes of them have been read. */
@@ -352,7 +352,7 @@ take_word(struct harbor_link *link, const struct harbor_frame *frame) {
 		harbor_start_ticking(link->harbor);
 	} else if (says(frame, PONG)) {
 		on_pong(link);
-	} else if (says(frame, PARTS) && frame->session > 0) {
+	} else if (says(frame, PARTS) && frame->session == PARTS_RULES) {
 		link->parts = true;
 		set_window(link);
 	} else if (says(frame, TAKEN) && frame->session > 0) {

@@ -9,19 +9,19 @@
 
 void
 lane_confirm_small(struct lane_confirm *confirm) {
-	confirm->narrow_left = lane_narrow_more(confirm->narrow_left);
+	lane_mix_small(&confirm->mix);
 }
 
 void
 lane_confirm_part(struct lane_confirm *confirm, size_t size) {
-	confirm->narrow_left = lane_narrow_less(confirm->narrow_left, size);
+	lane_mix_part(&confirm->mix, size);
 	confirm->size += (uint32_t)size;
 }
 
 uint32_t
 lane_confirm_take(struct lane_confirm *confirm, bool now) {
 	uint32_t size = confirm->size;
-	if (!now && size < (confirm->narrow_left > 0 ? ENOUGH_NARROW : ENOUGH_WIDE))
+	if (!now && size < (lane_mix_is_mixed(&confirm->mix) ? ENOUGH_NARROW : ENOUGH_WIDE))
 		return 0;
 	confirm->size = 0;
 	return size;

@@ -9,10 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lane_mix.h"
+
 /* Zero it. */
 struct lane_confirm {
-	uint32_t size;        /* bytes of parts that are not confirmed yet */
-	uint64_t narrow_left; /* bytes of parts, see lane_output.h */
+	uint32_t size;       /* bytes of parts that are not confirmed yet */
+	struct lane_mix mix; /* of what has come */
 };
 
 /// A small message has come.

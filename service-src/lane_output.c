@@ -204,7 +204,7 @@ add_part(struct lane_output *output, struct lane_item *item, char *head) {
 	if (cut && output->window != INT64_MAX)
 		output->credit -= (int64_t)part;
 	if (cut)
-		output->narrow_left = lane_narrow_less(output->narrow_left, part);
+		lane_mix_part(&output->mix, part);
 	else
 		lane_output_small(output);
 	return last;
@@ -232,7 +232,7 @@ static bool
 may_send_part(const struct lane_output *output) {
 	if (output->lane == NULL)
 		return false;
-	int64_t unused = output->narrow_left > 0 && output->narrow < output->window
+	int64_t unused = lane_mix_is_mixed(&output->mix) && output->narrow < output->window
 				 ? output->window - output->narrow
 				 : 0;
 	return output->credit > unused || (output->limit != 0 && output->lane_size > output->limit);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "lane_mix.h"
 #include "skynet.h"
 
 #define LANE_BATCH_PARTS  10 /* that leave in one system call */
@@ -26,10 +27,7 @@
 /* Bytes of parts under way, where they are confirmed. */
 #define LANE_WINDOW_WIDE   ((int64_t)524288) /* while there are no small messages */
 #define LANE_WINDOW_NARROW ((int64_t)65536)  /* at least, otherwise */
-#define LANE_NARROW_STEP \
-	((uint64_t)4194304) /* bytes of parts to be narrow for, each small message */
-#define LANE_NARROW_MAX   ((uint64_t)67108864) /* at most */
-#define LANE_LINE_NS_BYTE 4 /* nanoseconds for a byte: as fast as most networks */
+#define LANE_LINE_NS_BYTE  4                 /* nanoseconds for a byte: as fast as most networks */
 
 enum lane_form {
 	LANE_WHOLE, /* head and tail have all that must be said */
@@ -77,19 +75,19 @@ struct lane_output {
 	int id;     /* of the socket */
 	char *data; /* skynet_malloc; frames that were gathered */
 	size_t size, capacity;
-	size_t lane_size;     /* bytes of the payloads that wait */
-	struct lane *lane;    /* a ring; whose turn was last. NULL: none */
-	int64_t credit;       /* bytes of parts that may leave; INT64_MAX: any number */
-	int64_t window;       /* credit when nothing is under way */
-	int64_t narrow;       /* the same, where small messages travel too */
-	uint64_t narrow_left; /* bytes of parts until it is wide again */
-	size_t limit;         /* more waits than that: credit does not count. 0: none */
-	uint32_t begun;       /* payloads of which some parts are out */
-	uint32_t settled;     /* messages since it was written last */
-	bool gave;            /* small messages to services here, since it was written last */
-	bool waits;           /* for what these services answer */
-	bool stalled;         /* the system takes no more, until lane_output_resume */
-	bool failed;          /* the connection must be given up */
+	size_t lane_size;    /* bytes of the payloads that wait */
+	struct lane *lane;   /* a ring; whose turn was last. NULL: none */
+	int64_t credit;      /* bytes of parts that may leave; INT64_MAX: any number */
+	int64_t window;      /* credit when nothing is under way */
+	int64_t narrow;      /* the same, where small messages travel too */
+	struct lane_mix mix; /* of what has left */
+	size_t limit;        /* more waits than that: credit does not count. 0: none */
+	uint32_t begun;      /* payloads of which some parts are out */
+	uint32_t settled;    /* messages since it was written last */
+	bool gave;           /* small messages to services here, since it was written last */
+	bool waits;          /* for what these services answer */
+	bool stalled;        /* the system takes no more, until lane_output_resume */
+	bool failed;         /* the connection must be given up */
 	struct lane_batch batch;
 };
 
@@ -130,19 +128,6 @@ void lane_output_cancel(struct lane_output *output, uint32_t session);
 /// The peer confirms parts: their number is bounded by `window` from now on.
 void lane_output_set_window(struct lane_output *output, int64_t window);
 
-/// What is left after one more small message, for both ends alike.
-static inline uint64_t
-lane_narrow_more(uint64_t left) {
-	return left < LANE_NARROW_MAX - LANE_NARROW_STEP ? left + LANE_NARROW_STEP
-							 : LANE_NARROW_MAX;
-}
-
-/// What is left after a part of `size` bytes.
-static inline uint64_t
-lane_narrow_less(uint64_t left, size_t size) {
-	return left > size ? left - size : 0;
-}
-
 /// Less may be under way where small messages travel too: what the line carries in a round trip, as
 /// long as `round_trip_ns`; 0: not known. Such a peer uses lane_confirm.
 void lane_output_set_narrow(struct lane_output *output, uint64_t round_trip_ns);
@@ -151,7 +136,7 @@ void lane_output_set_narrow(struct lane_output *output, uint64_t round_trip_ns);
 /// they leave: the peer must know of it, or it would not confirm often enough.
 static inline void
 lane_output_small(struct lane_output *output) {
-	output->narrow_left = lane_narrow_more(output->narrow_left);
+	lane_mix_small(&output->mix);
 }
 
 /// The peer has confirmed `size` bytes of parts.

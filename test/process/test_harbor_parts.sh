@@ -13,8 +13,8 @@ word() {
 	printf '%08x%s%02x00000007000000%08x' $((${#2} + 12)) "$(hex "$2")" "$1" "${3:-0}"
 }
 ping=$(word 5 ping)
-confirms=$(word 5 parts 1)
-shown="send $ping expect $(word 1 pong)$(word 1 parts 1)"
+confirms=$(word 5 parts 2)
+shown="send $ping expect $(word 1 pong)$(word 1 parts 2)"
 
 # begin NUMBER SIZE TRAILER, part NUMBER HEX: the frames of a message in parts
 begin() {
@@ -74,7 +74,7 @@ frames "what_has_been_read_is_confirmed" $shown \
 frames "what_is_sent_anyway_confirms_too" $shown \
 	send "$(begin 1 70000 050000090affff0000000000)" zeros 1 70000 \
 	expect "${dead}01ffff000700000900000000$(word 1 taken 70000)"
-frames "words_of_others_are_not_heard" $shown send "$(word 6 parts 1)$(word 6 ping)" silent
+frames "words_of_others_are_not_heard" $shown send "$(word 6 parts 2)$(word 6 ping)" silent
 frames "words_without_sense_are_not_heard" $shown \
 	send "$(word 5 parts 0)$(word 5 parts 4294967295)$(word 5 parts 16777216)$(word 5 taken 0)" \
 	send "$(word 5 taken 4294967295)$(word 5 part 1)" $alive

@@ -393,6 +393,8 @@ a_long_line_stays_filled_beside_small_messages(void **state) {
 	const size_t line = 300000;
 	lane_output_set_window(&f->output, LANE_WINDOW_WIDE);
 	lane_output_set_narrow(&f->output, line * LANE_LINE_NS_BYTE);
+	put_large(f, 3, 3, 2 * CLUSTER_PART_SIZE);
+	lane_output_settle(&f->output);
 	put_small(f, 2, 2);
 	put_large(f, 1, 1, LARGE);
 	lane_output_settle(&f->output);
@@ -436,6 +438,23 @@ neither_end_waits_for_the_other_whatever_is_mixed(void **state) {
 }
 
 static void
+small_messages_ahead_of_large_ones_make_no_mixture(void **state) {
+	struct fixture *f = *state;
+	lane_output_set_window(&f->output, LANE_WINDOW_WIDE);
+	lane_output_set_narrow(&f->output, 0);
+	for (uint32_t i = 0; i < 100; i++)
+		put_small(f, 2, 2);
+	put_large(f, 1, 1, LARGE);
+	lane_output_settle(&f->output);
+	assert_true(f->wire.parts_size >= (size_t)LANE_WINDOW_WIDE);
+	assert_int_equal(lane_confirm_take(&f->wire.confirm, false), f->wire.parts_size);
+	/* One among them does, however many come with it. */
+	for (uint32_t i = 0; i < 100; i++)
+		put_small(f, 2, 2);
+	assert_int_equal(f->output.mix.left, LANE_MIX_STEP);
+}
+
+static void
 a_small_message_behind_a_large_one_counts_when_it_leaves(void **state) {
 	struct fixture *f = *state;
 	lane_output_set_window(&f->output, LANE_WINDOW_WIDE);
@@ -452,8 +471,10 @@ it_is_wide_again_after_a_while(void **state) {
 	const size_t wide = (size_t)LANE_WINDOW_WIDE;
 	lane_output_set_window(&f->output, LANE_WINDOW_WIDE);
 	lane_output_set_narrow(&f->output, 0);
+	put_large(f, 3, 3, LARGE);
+	exchange(f);
 	put_small(f, 2, 2);
-	for (size_t sent = 0; sent < LANE_NARROW_STEP; sent += LARGE) {
+	for (size_t sent = 0; sent < LANE_MIX_STEP; sent += LARGE) {
 		f->wire.got[1] = 0;
 		f->wire.ended[1] = false;
 		put_large(f, 1, 1, LARGE);
@@ -586,6 +607,7 @@ main(void) {
 		CASE(beside_small_messages_less_is_under_way),
 		CASE(a_long_line_stays_filled_beside_small_messages),
 		CASE(neither_end_waits_for_the_other_whatever_is_mixed),
+		CASE(small_messages_ahead_of_large_ones_make_no_mixture),
 		CASE(a_small_message_behind_a_large_one_counts_when_it_leaves),
 		CASE(it_is_wide_again_after_a_while),
 		CASE(without_confirmation_no_more_waits_than_the_limit),
