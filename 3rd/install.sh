@@ -38,7 +38,9 @@ install)
 	put_tree examples
 	put 644 "$home/examples" examples/config.*
 	put 644 "$prefix/include/skynet" skynet-src/*.h
-	put 644 "$prefix/include/skynet/base" skynet-src/base/error.h
+	# what the public ones include
+	put 644 "$prefix/include/skynet/base" skynet-src/base/error.h skynet-src/base/lock.h
+	put 644 "$prefix/include/skynet/data" skynet-src/data/message.h
 	put 644 "$prefix/share/doc/skynet" README.md CHANGELOG.md LICENSE docs/*.md
 	mkdir -p "$(dirname "$unit")"
 	sed "s|@PREFIX@|$final|g" examples/systemd/skynet@.service >"$unit"
