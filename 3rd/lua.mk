@@ -3,15 +3,15 @@
 # executable, shared links the library; auto takes the archive where there is one.
 ifndef SKYNET_BARE
 LUA_PKG := $(firstword $(foreach p,lua5.4 lua-5.4 lua54 lua,\
-	$(shell pkg-config --exists '$(p) >= 5.4' '$(p) < 5.5' 2>/dev/null && echo $(p))))
+	$(shell $(PKG_CONFIG) --exists '$(p) >= 5.4' '$(p) < 5.5' 2>/dev/null && echo $(p))))
 ifeq ($(LUA_PKG),)
 $(error Lua 5.4 (headers and library) not found through pkg-config. Run 'sh 3rd/setup.sh', or install \
 	pkg-config and liblua5.4-dev (Debian), lua-devel (Fedora), lua (Arch, Homebrew) or lua5.4-dev (Alpine))
 endif
-LUA_CFLAGS  := $(shell pkg-config --cflags $(LUA_PKG))
-LUA_LIBS    := $(shell pkg-config --libs $(LUA_PKG))
+LUA_CFLAGS  := $(shell $(PKG_CONFIG) --cflags $(LUA_PKG))
+LUA_LIBS    := $(shell $(PKG_CONFIG) --libs $(LUA_PKG))
 LUA_ARCHIVE := $(if $(filter static auto,$(LUA_LINK)),$(firstword $(wildcard $(patsubst -l%,\
-	$(shell pkg-config --variable=libdir $(LUA_PKG))/lib%.a,$(filter -llua%,$(LUA_LIBS))) \
+	$(shell $(PKG_CONFIG) --variable=libdir $(LUA_PKG))/lib%.a,$(filter -llua%,$(LUA_LIBS))) \
 	$(patsubst -l%,/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/lib%.a,$(filter -llua%,$(LUA_LIBS))))))
 ifeq ($(filter static shared auto,$(LUA_LINK)),)
 $(error LUA_LINK is '$(LUA_LINK)'; it must be static, shared or auto)

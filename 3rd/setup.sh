@@ -42,20 +42,23 @@ apt-get)
 dnf)
 	run="gcc make pkgconf-pkg-config lua-devel openssl-devel diffutils findutils"
 	optional="jemalloc-devel"
-	test="libcmocka-devel perl-Test-Harness procps-ng openssl"
+	test="libcmocka-devel perl procps-ng openssl"
 	dev="clang clang-tools-extra llvm compiler-rt luacheck ShellCheck valgrind binutils git iproute"
 	installed() { rpm -q --whatprovides "$1" >/dev/null 2>&1; }
 	;;
 pacman)
-	lua=lua
-	! pacman -Si lua54 >/dev/null 2>&1 || lua=lua54
-	run="gcc make pkgconf $lua jemalloc openssl diffutils"
+	run="gcc make pkgconf lua jemalloc openssl diffutils"
 	test="cmocka perl procps-ng"
 	dev="clang llvm compiler-rt luacheck shellcheck valgrind binutils git iproute2"
-	installed() { pacman -Q "$1" >/dev/null 2>&1; }
+	# 'lua' may be a later one
+	installed() {
+		[ "$1" != lua ] || pacman -Q lua54 >/dev/null 2>&1 || pacman -Q lua 2>/dev/null | grep -q ' 5\.4' ||
+			return 1
+		[ "$1" = lua ] || pacman -Q "$1" >/dev/null 2>&1
+	}
 	;;
 apk)
-	run="gcc musl-dev make pkgconf lua5.4-dev openssl-dev"
+	run="gcc musl-dev linux-headers make pkgconf lua5.4-dev openssl-dev"
 	optional="jemalloc-dev"
 	test="cmocka-dev perl perl-utils coreutils procps openssl"
 	dev="clang clang-extra-tools compiler-rt llvm luacheck shellcheck valgrind binutils git iproute2"
@@ -80,18 +83,17 @@ pkg)
 	;;
 esac
 
-wanted=$run
-[ $level = run ] || wanted="$wanted $test"
-[ $level != dev ] || wanted="$wanted $dev"
+[ $level != run ] || test=
+[ $level = dev ] || dev=
 
-missing=
-for package in $wanted; do
-	installed "$package" || missing="$missing $package"
-done
-extra=
-for package in $optional; do
-	installed "$package" || extra="$extra $package"
-done
+# lacking PACKAGE...: those that are not installed.
+lacking() {
+	for package in "$@"; do
+		installed "$package" || printf ' %s' "$package"
+	done
+}
+# shellcheck disable=SC2086 # lists of words are meant to be split
+missing=$(lacking $run $test) extra=$(lacking $optional) tools=$(lacking $dev)
 
 # Runs a command as root, and says so.
 as_root() {
@@ -113,11 +115,10 @@ as_root() {
 install_packages() {
 	case $manager in
 	apt-get)
-		as_root apt-get update -q
 		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $1
 		;;
 	dnf) as_root dnf install -y $1 ;;
-	pacman) as_root pacman -Sy --needed --noconfirm $1 ;;
+	pacman) as_root pacman -S --needed --noconfirm $1 ;;
 	apk) as_root apk add $1 ;;
 	brew)
 		say "brew install $1"
@@ -127,18 +128,43 @@ install_packages() {
 	esac
 }
 
+# Brings the lists of packages up to date, where that is a step of its own.
+refresh_lists() {
+	case $manager in
+	apt-get) as_root apt-get update -q ;;
+	pacman)
+		as_root pacman -Sy
+		# Only now is it known which package has Lua 5.4: 'lua' is always the newest.
+		! pacman -Si lua54 >/dev/null 2>&1 ||
+			missing=$(printf '%s ' "$missing" | sed 's/ lua / lua54 /; s/ $//')
+		;;
+	esac
+}
+
+[ -z "$missing$extra$tools" ] || refresh_lists || say "$manager could not update its lists: going on with the old ones"
 if [ -n "$missing" ]; then
 	say "installing with $manager:$missing"
 	install_packages "${missing# }" || fail "$manager could not install:$missing"
-else
+elif [ -z "$extra$tools" ]; then
 	say "every package is installed already"
 fi
 for package in $extra; do
 	install_packages "$package" || say "no package '$package' here; build with MALLOC=libc"
 done
+# Names of tools differ between releases: one that is not there must not keep the others away.
+if [ -n "$tools" ] && ! install_packages "${tools# }"; then
+	for package in $tools; do
+		install_packages "$package" ||
+			say "no package '$package' here: a part of make lint, make fuzz or .ci/run will ask for it"
+	done
+fi
 [ -z "$dry" ] || exit 0
 
 # Say what the build will find.
+if [ "$manager" = brew ]; then
+	PKG_CONFIG_PATH=$(brew --prefix)/opt/openssl@3/lib/pkgconfig:$(brew --prefix)/opt/lua@5.4/lib/pkgconfig
+	export PKG_CONFIG_PATH
+fi
 lua=
 for name in lua5.4 lua-5.4 lua54 lua; do
 	if [ -z "$lua" ] && pkg-config --exists "$name >= 5.4" "$name < 5.5" 2>/dev/null; then

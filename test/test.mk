@@ -21,7 +21,7 @@ LUA_TESTS    = $(wildcard test/lua/$(T)*.lua)
 PROCESS_TESTS = $(wildcard test/process/$(T)*.sh test/process/$(T)*.t)
 TESTS        = $(strip $(if $(filter unit,$(PARTS)),$(UNIT_TESTS)) $(if $(filter fuzz,$(PARTS)),$(REPLAYS)) \
 	$(if $(filter lua,$(PARTS)),$(LUA_TESTS)) $(if $(filter process,$(PARTS)),$(PROCESS_TESTS)))
-PROVE       := CMOCKA_MESSAGE_OUTPUT=TAP SKYNET_SANITIZE=$(SANITIZE) prove -j$(JOBS) -f -o --exec test/run
+PROVE       := $(PROVE_PATH) CMOCKA_MESSAGE_OUTPUT=TAP SKYNET_SANITIZE=$(SANITIZE) prove -j$(JOBS) -f -o --exec test/run
 TEST_LIBS    = $(OBJ)/liblualib.a $(OBJ)/libservice.a $(OBJ)/libskynet.a
 
 # What a test source asks for; "%" in the name of an object keeps builds with own flags apart.
@@ -60,7 +60,7 @@ check: check-build
 	$(PROVE) --state=save $(or $(TESTS),$(error no test begins with '$(T)'))
 # Those that failed in the last check; an error when there are none.
 check-failed: check-build
-	failed=$$(prove --dry --state=failed) && [ -n "$$failed" ] && $(PROVE) $$failed
+	failed=$$($(PROVE_PATH) prove --dry --state=failed) && [ -n "$$failed" ] && $(PROVE) $$failed
 check-build: all $(filter build/%,$(TESTS))
 check-unit: $(UNIT_TESTS)
 	$(if $(UNIT_TESTS),$(PROVE) $(UNIT_TESTS))
