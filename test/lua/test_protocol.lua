@@ -285,6 +285,42 @@ local function test_table()
 	tap.is(type(skynet.init), "function", "init is there")
 end
 
+--- What tools do instead of the kernel: sessions and deliveries of their own.
+local function test_by_hand(peer)
+	local first, second = skynet.genid(), skynet.genid()
+	tap.ok(first > 0 and math.type(first) == "integer" and second ~= first,
+		"genid gives a new session each time")
+	local seen
+	skynet.register_protocol {
+		name = "by_hand",
+		id = 96,
+		unpack = skynet.tostring,
+		dispatch = function(session, source, text)
+			seen = { session, source, text }
+			if text == "fail" then
+				error "as told"
+			end
+		end,
+	}
+	local function deliver(text, session)
+		local msg, size = require "skynet.socketdriver".str2p(text)
+		local ok, err = pcall(skynet.dispatch_message, 96, msg, size, session, peer)
+		core.trash(msg, size)
+		return ok, err
+	end
+	tap.is(deliver("text", 0), true, "dispatch_message delivers a message")
+	tap.is_deeply(seen, { 0, peer, "text" }, "with its session and source")
+	local ok, err = deliver("fail", 0)
+	tap.ok(not ok and err:find "as told", "and raises what its handler raised")
+	local hooked
+	local old = skynet.dispatch_unknown_response(function(session, source)
+		hooked = { session, source }
+	end)
+	skynet.dispatch_message(skynet.PTYPE_RESPONSE, nil, 0, second, peer)
+	skynet.dispatch_unknown_response(old or function() end)
+	tap.is_deeply(hooked, { second, peer }, "responses as well")
+end
+
 tap.run(function()
 	local peer = subject.new()
 	test_register(peer)
@@ -296,4 +332,5 @@ tap.run(function()
 	test_commands()
 	test_table()
 	test_error_protocol(peer)
+	test_by_hand(peer)
 end)
