@@ -218,7 +218,7 @@ find_sleeper(lua_State *L, struct lua_service *service) {
 
 /// Binds the token at stack index 1 to the task; nil stands for the running thread.
 static void
-bind_token(lua_State *L, struct lua_service *service, struct task *task) {
+bind_any_token(lua_State *L, struct lua_service *service, struct task *task) {
 	if (lua_isnil(L, 1)) {
 		lua_pushthread(L);
 		lua_replace(L, 1);
@@ -237,6 +237,21 @@ bind_token(lua_State *L, struct lua_service *service, struct task *task) {
 	lua_pop(L, 1);
 	if (co != NULL)
 		service->own_lookups++;
+}
+
+/// Binds the token at stack index `index` to the task; none and nil stand for the running thread.
+/// Then the stack stays as it is; any other token is the only value on it afterwards.
+static inline void
+bind_token(lua_State *L, struct lua_service *service, struct task *task, int index) {
+	/* A thread that runs is nobody's token while no thread of a task is a token of others. */
+	if (LIKELY(lua_isnoneornil(L, index) && L == task->L && service->own_lookups == 0)) {
+		task->flags |= TASK_OWN_TOKEN | TASK_EXPOSED;
+		return;
+	}
+	lua_settop(L, index);
+	lua_rotate(L, 1, 1);
+	lua_settop(L, 1);
+	bind_any_token(L, service, task);
 }
 
 /// Ends what bind_token began.
@@ -276,11 +291,11 @@ slept(lua_State *L, int status, lua_KContext context) {
 	return 0;
 }
 
-/// Suspends for `delay_cs` with the token at stack index 1.
+/// Suspends for `delay_cs` with the token at stack index `token`.
 static int
-sleep_with_token(
-	lua_State *L, struct lua_service *service, struct task *task, lua_Integer delay_cs) {
-	bind_token(L, service, task);
+sleep_with_token(lua_State *L, struct lua_service *service, struct task *task, lua_Integer delay_cs,
+	int token) {
+	bind_token(L, service, task, token);
 	int session = service_new_session(service);
 	session_add(&service->sessions, session, SESSION_SLEEP, task);
 	if (UNLIKELY(task->trace != NULL))
@@ -297,9 +312,7 @@ sleep_task(lua_State *L) {
 	struct lua_service *service = service_of(L);
 	lua_Integer delay_cs = check_delay(L, 1);
 	struct task *task = task_check_suspend(L, service);
-	lua_settop(L, 2);
-	lua_remove(L, 1);
-	return sleep_with_token(L, service, task, delay_cs);
+	return sleep_with_token(L, service, task, delay_cs, 2);
 }
 
 /// yield(): lets the messages run that are waiting now.
@@ -308,8 +321,7 @@ yield(lua_State *L) {
 	struct lua_service *service = service_of(L);
 	struct task *task = task_check_suspend(L, service);
 	lua_settop(L, 0);
-	lua_pushnil(L);
-	return sleep_with_token(L, service, task, 0);
+	return sleep_with_token(L, service, task, 0, 1);
 }
 
 static int
@@ -323,8 +335,7 @@ static int
 wait_task(lua_State *L) {
 	struct lua_service *service = service_of(L);
 	struct task *task = task_check_suspend(L, service);
-	lua_settop(L, 1);
-	bind_token(L, service, task);
+	bind_token(L, service, task, 1);
 	/* No message comes for it; the number is there to name it in skynet.task. */
 	task->session = service_new_session(service);
 	task->state = TASK_WAITING;

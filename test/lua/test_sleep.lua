@@ -60,6 +60,24 @@ local function test_duplicate()
 		"nor under the coroutine of another that sleeps")
 	tap.is(skynet.wakeup(co), true, "which is woken by it")
 	skynet.yield()
+	local refused, done = {}, false
+	co = skynet.fork(function()
+		skynet.wait(token)
+		for i, sleep in ipairs { skynet.sleep, skynet.wait, skynet.yield } do
+			refused[i] = select(2, pcall(sleep, i == 1 and 1 or nil))
+		end
+		done = true
+	end)
+	skynet.yield()
+	skynet.fork(function() skynet.wait(co) end)
+	skynet.yield()
+	skynet.wakeup(token)
+	tap.eventually(function() return done end, "one whose own coroutine is a token of another")
+	for i = 1, 3 do
+		tap.like(refused[i], "token duplicative", "cannot sleep under it")
+	end
+	tap.is(skynet.wakeup(co), true, "the other still sleeps")
+	skynet.yield()
 end
 
 local function test_foreign_thread()
