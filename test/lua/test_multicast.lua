@@ -253,6 +253,48 @@ local function dead_subscribers()
 	b "leave"
 end
 
+---A channel ends while others publish in it, one of them in its own handler.
+local function deleted_while_publishing()
+	local daemon = skynet.queryservice "multicastd"
+	local a, b = peer(), peer()
+	local ended, failed, handled = 0, 0, 0
+	local channel
+	channel = multicast.new {
+		dispatch = function(_, _, number)
+			handled = handled + 1
+			if number == 20 then
+				channel:delete()
+			end
+		end,
+	}
+	local id = channel.channel
+	a("subscribe", id)
+	b("subscribe", id)
+	channel:subscribe()
+	for _ = 1, 5 do
+		local object = multicast.new { channel = id }
+		skynet.fork(function()
+			for number = 1, 40 do
+				failed = failed + (pcall(object.publish, object, number) and 0 or 1)
+			end
+			ended = ended + 1
+		end)
+	end
+	tap.eventually(function()
+		return ended == 5
+	end, "publishers end when the channel is deleted meanwhile")
+	tap.is(failed, 0, "none of them fails")
+	tap.eventually(function()
+		return skynet.call(daemon, "debug", "INFO").messages == 0
+	end, "and nothing of what they have published stays")
+	local count = a "count"
+	tap.ok(count >= 20 and count < 200, "subscribers got what came before the end, and no more")
+	tap.is(b "count", count, "all of them the same")
+	tap.ok(handled >= 20 and handled <= count, "but for the one who has ended it")
+	a "leave"
+	b "leave"
+end
+
 tap.run(function()
 	ids()
 	deliveries()
@@ -262,4 +304,5 @@ tap.run(function()
 	custom_codec()
 	forwarder()
 	dead_subscribers()
+	deleted_while_publishing()
 end)
