@@ -157,7 +157,7 @@ on_tick(struct harbor *harbor) {
 		name_table_prune(&harbor->names);
 	call_table_sweep(&harbor->calls, is_over, harbor);
 	served_table_sweep(&harbor->served, is_gone, harbor);
-	if (expiry.waiting || harbor->calls.count > 0)
+	if (expiry.waiting || harbor->calls.requests.count > 0)
 		harbor_start_ticking(harbor);
 }
 

@@ -12,12 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harbor_request.h"
+
 /* Zero it before use. */
 struct call_table {
-	struct call_entry *entries;
-	size_t count, capacity; /* capacity: a power of two, or 0 */
-	size_t next;            /* where the next sweep begins */
-	uint32_t round;         /* sweeps so far */
+	struct request_table requests;
+	uint32_t round; /* sweeps so far */
 };
 
 typedef void (*call_fn)(void *ud, uint32_t caller, int session, uint32_t callee);

@@ -12,14 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harbor_request.h"
+
 #define SERVED_MAX ((size_t)1 << 18) /* more are not noted */
 
 /* Zero it before use. */
 struct served_table {
-	struct served_entry *entries;
-	size_t count, capacity; /* capacity: a power of two, or 0 */
-	size_t next;            /* where the next sweep begins */
-	uint64_t late;          /* answers that came too late */
+	struct request_table requests;
+	uint64_t late; /* answers that came too late */
 };
 
 /// Notes a request to `callee`, which is alive. `caller` and `callee` not 0.

@@ -57,11 +57,11 @@ finds_all_others_after_each_removal(void **state) {
 	for (uint32_t caller = 1; caller <= CALLERS; caller += 2)
 		for (int session = SESSIONS; session >= 1; session--)
 			assert_true(call_table_take(&table, caller, session));
-	assert_int_equal(table.count, CALLERS / 2 * SESSIONS);
+	assert_int_equal(table.requests.count, CALLERS / 2 * SESSIONS);
 	for (uint32_t caller = 1; caller <= CALLERS; caller++)
 		for (int session = 1; session <= SESSIONS; session++)
 			assert_int_equal(call_table_take(&table, caller, session), caller % 2 == 0);
-	assert_int_equal(table.count, 0);
+	assert_int_equal(table.requests.count, 0);
 	call_table_fini(&table);
 }
 
@@ -74,7 +74,7 @@ loses_the_requests_to_one_node_only(void **state) {
 		call_table_put(&table, 7, session, session % 3 == 0 ? 0x02000001 : 0x03000001);
 	call_table_lose(&table, 2, count_lost, &lost);
 	assert_int_equal(lost, 333);
-	assert_int_equal(table.count, 667);
+	assert_int_equal(table.requests.count, 667);
 	call_table_lose(&table, 2, count_lost, &lost);
 	assert_int_equal(lost, 333);
 	assert_true(call_table_take(&table, 7, 1000));
@@ -98,20 +98,20 @@ sweeps_what_is_over_in_a_few_rounds_and_gives_memory_back(void **state) {
 	for (uint32_t caller = 1; caller <= CALLERS * 10; caller++)
 		for (int session = 1; session <= SESSIONS; session++)
 			call_table_put(&table, caller, session, 0x02000001);
-	size_t capacity = table.capacity;
+	size_t capacity = table.requests.capacity;
 	for (int i = 0; i < 100; i++)
 		call_table_sweep(&table, is_odd_or_abandoned, &seen);
-	assert_int_equal(table.count, CALLERS * 10 / 2 * SESSIONS);
+	assert_int_equal(table.requests.count, CALLERS * 10 / 2 * SESSIONS);
 	for (uint32_t caller = 2; caller <= CALLERS * 10; caller += 2)
 		for (int session = 2; session <= SESSIONS; session++)
 			call_table_abandon(&table, caller, session);
 	for (int i = 0; i < 100; i++)
 		call_table_sweep(&table, is_odd_or_abandoned, &seen);
-	assert_int_equal(table.count, CALLERS * 10 / 2);
-	assert_true(table.capacity < capacity / 8);
+	assert_int_equal(table.requests.count, CALLERS * 10 / 2);
+	assert_true(table.requests.capacity < capacity / 8);
 	for (uint32_t caller = 2; caller <= CALLERS * 10; caller += 2)
 		assert_true(call_table_take(&table, caller, 1));
-	assert_int_equal(table.count, 0);
+	assert_int_equal(table.requests.count, 0);
 	call_table_fini(&table);
 }
 
@@ -127,9 +127,9 @@ keeps_an_abandoned_request_for_a_while(void **state) {
 		call_table_sweep(&table, is_odd_or_abandoned, &seen);
 	/* The loss of another node changes nothing. */
 	call_table_lose(&table, 3, count_lost, &lost);
-	assert_int_equal(table.count, 1);
+	assert_int_equal(table.requests.count, 1);
 	call_table_sweep(&table, is_odd_or_abandoned, &seen);
-	assert_int_equal(table.count, 0);
+	assert_int_equal(table.requests.count, 0);
 	assert_int_equal(seen, 4);
 	/* A new request with the number of an abandoned one waits. */
 	call_table_put(&table, 2, 1, 0x02000001);

@@ -21,7 +21,7 @@ answers_go_to_nodes_that_are_there(void **state) {
 	assert_true(served_table_answer(&table, THERE, 1, HERE));
 	served_table_put(&table, THERE, 1, HERE);
 	assert_true(served_table_answer(&table, THERE, 1, HERE));
-	assert_int_equal(table.count, 0);
+	assert_int_equal(table.requests.count, 0);
 	served_table_fini(&table);
 }
 
@@ -70,15 +70,15 @@ requests_to_services_that_are_gone_are_forgotten(void **state) {
 		served_table_put(&table, THERE, i, HERE + (uint32_t)i);
 	for (int i = 0; i < SWEEPS; i++)
 		served_table_sweep(&table, is_odd, NULL);
-	assert_int_equal(table.count, MANY / 2);
+	assert_int_equal(table.requests.count, MANY / 2);
 	served_table_lose(&table, 2);
 	for (int i = 1; i <= MANY; i++)
 		assert_int_equal(served_table_answer(&table, THERE, i, HERE + (uint32_t)i),
 			(HERE + (uint32_t)i) % 2 == 1);
-	assert_int_equal(table.count, 0);
+	assert_int_equal(table.requests.count, 0);
 	for (int i = 0; i < SWEEPS; i++)
 		served_table_sweep(&table, is_odd, NULL);
-	assert_int_equal(table.capacity, 64);
+	assert_int_equal(table.requests.capacity, 64);
 	served_table_fini(&table);
 }
 
@@ -88,7 +88,7 @@ no_more_than_a_bound_are_noted(void **state) {
 	struct served_table table = {0};
 	for (size_t i = 0; i < SERVED_MAX + 10; i++)
 		served_table_put(&table, THERE, (int)i + 1, HERE);
-	assert_int_equal(table.count, SERVED_MAX);
+	assert_int_equal(table.requests.count, SERVED_MAX);
 	served_table_fini(&table);
 }
 
