@@ -65,17 +65,72 @@ local function the_service_keeps_what_it_has()
 		write("two = 'unix:/two'\n" .. case[1])
 		tap.raises(cluster.reload, "call failed", "a reload fails: " .. case[1]:gsub("\n", " "))
 	end
+	subject.logs("cluster keeps its names: " .. PATH:gsub("%p", "%%%0"), "the log tells of a wrong one")
 	tap.is_deeply(skynet.call(".clusterd", "lua", "nodes"), { "one" }, "nothing has changed")
 	write "two = 'unix:/two'"
 	tap.eventually(function()
 		return #skynet.call(".clusterd", "lua", "nodes") == 2
 	end, "a file that is right is read when it has been written")
-	tap.ok(subject.logged("cluster keeps its names: " .. PATH:gsub("%p", "%%%0") .. ":2"),
-		"the log told of the wrong ones")
+end
+
+---Calls that wait for their answer while the file changes, in each way that files change.
+local function calls_in_flight_are_not_lost()
+	local cluster = require "skynet.cluster"
+	local held, answered, events = {}, 0, {}
+	skynet.dispatch("lua", function(_, _, number)
+		held[number] = skynet.response()
+	end)
+	cluster.register "held"
+	local here = ("here = 'unix:%s/here' "):format(skynet.getenv "test_tmp")
+	write(here)
+	tap.eventually(function()
+		return pcall(cluster.open, "here")
+	end, "a node is named")
+	cluster.on_node(function(node, what)
+		events[node .. " " .. what] = true
+	end)
+	local changes = {
+		-- written in place, replaced, taken away and made again, wrong, and right again
+		function(text) write(text) end,
+		function(text)
+			write(text)
+			os.rename(PATH, PATH .. ".new")
+			os.rename(PATH .. ".new", PATH)
+		end,
+		function(text)
+			os.remove(PATH)
+			write(text)
+		end,
+		function(text)
+			write "here ="
+			write(text)
+		end,
+	}
+	for number, change in ipairs(changes) do
+		skynet.fork(function()
+			local ok, answer = pcall(cluster.call, "here", "@held", number)
+			answered = answered + (ok and answer == -number and 1 or 0)
+		end)
+		tap.eventually(function()
+			return held[number]
+		end, "a call is under way")
+		change(here .. ("other = 'unix:/other%d' gone%d = false"):format(number, number))
+		tap.eventually(function()
+			return events[("gone%d changed"):format(number)]
+		end, "another name changes")
+	end
+	for number, response in ipairs(held) do
+		response(true, -number)
+	end
+	tap.eventually(function()
+		return answered == #changes
+	end, "every call gets its answer")
+	tap.is(events["here down"], nil, "over the same connection")
 end
 
 tap.run(function()
 	every_mistake_is_told_with_its_place()
 	all_forms_are_read()
 	the_service_keeps_what_it_has()
+	calls_in_flight_are_not_lost()
 end)
