@@ -57,10 +57,14 @@ end
 ---@param port integer?
 ---@param timeout integer? centiseconds; nil: as long as the system tries
 ---@param guarded boolean? to another node, which authenticates if the config says so
+---@param begun fun(id: integer)? told the id at once: `socket.shutdown` ends the attempt
 ---@return integer? id
 ---@return string? message
-function socket.open(address, port, timeout, guarded)
+function socket.open(address, port, timeout, guarded, begun)
 	local id = (guarded and driver.connect_guarded or driver.connect)(address, port)
+	if begun then
+		begun(id)
+	end
 	local ok, message = await_open(new_entry(id, STREAM, OPENING), timeout)
 	if not ok then
 		return nil, message

@@ -92,6 +92,13 @@ end
 
 -- ---- making a connection ----
 
+-- Ends the attempt to connect that goes on, if there is one.
+local function end_attempt(self)
+	if self.__opening then
+		socket.shutdown(self.__opening)
+	end
+end
+
 -- Ends the link and waits until it is closed.
 local function drop_link(self)
 	local old = self.__link
@@ -150,7 +157,10 @@ end
 -- One attempt at one address. True, or nil and the reason.
 local function attempt(self, host, port, timeout)
 	local moved = self.__moved
-	local fd, message = socket.open(host, port, timeout)
+	local fd, message = socket.open(host, port, timeout, nil, function(id)
+		self.__opening = id
+	end)
+	self.__opening = nil
 	if not fd then
 		return nil, message
 	end
@@ -256,6 +266,7 @@ local connecting_meta = {
 			self.__sock = nil
 		end
 		self.__connector = nil
+		self.__opening = nil
 		self.__pausing = nil
 		local waiting = self.__waiting
 		self.__waiting = {}
@@ -409,6 +420,7 @@ function channel:close()
 	if self.__pausing then
 		skynet.wakeup(self.__connector)
 	end
+	end_attempt(self)
 	drop_link(self)
 end
 
@@ -424,6 +436,7 @@ function channel:changehost(host, port)
 	end
 	self.__previous = nil
 	self.__moved = self.__moved + 1
+	end_attempt(self)
 	if not self.__closed then
 		drop_link(self)
 	end

@@ -229,7 +229,7 @@ local function test_ends_of_waits(port)
 				local result = later(run, channel, response)
 				tap.eventually(function()
 					return #server.received > received
-						or wait == "response" and next(server.open) ~= nil and channel.__sock
+						or wait == "response" and next(server.open) and channel.__sock
 				end, wait .. " waits")
 				stop(channel)
 				is_socket_error(result, ("%s in %s mode ends by %s"):format(wait, mode, name))
@@ -238,6 +238,32 @@ local function test_ends_of_waits(port)
 			end
 		end
 	end
+end
+
+--- Connecting can take minutes, here to a listener that accepts nobody and whose queue is full.
+local function test_ends_of_attempts(port)
+	local silent, _, silent_port = socket.listen(LOCAL, 0, 1)
+	local opened = {}
+	for _ = 1, 8 do
+		opened = later(socket.open, LOCAL, silent_port)
+	end
+	tap.ok(not opened.value, "the queue of a listener is full")
+	for _, stop in ipairs { "close", "changehost" } do
+		local channel = socketchannel.channel { host = LOCAL, port = silent_port }
+		local first = later(channel.request, channel, "echo x\n", line)
+		local second = later(channel.connect, channel)
+		if stop == "close" then
+			channel:close()
+			is_socket_error(first, "a request ends by close while the system connects")
+			is_socket_error(second, "so does who waits behind it")
+		else
+			channel:changehost(LOCAL, port)
+			tap.is(select(2, await(first, "a request goes on by changehost")), "x", "elsewhere")
+			await(second, "as does who waits behind it")
+		end
+		channel:close()
+	end
+	socket.close(silent)
 end
 
 local function test_connect_failures()
@@ -461,6 +487,7 @@ tap.run(function()
 	test_order_failures(port)
 	test_close(port)
 	test_ends_of_waits(port)
+	test_ends_of_attempts(port)
 	test_connect_failures()
 	test_backup(port)
 	test_auth(port)
