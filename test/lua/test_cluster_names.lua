@@ -65,7 +65,8 @@ local function the_service_keeps_what_it_has()
 		write("two = 'unix:/two'\n" .. case[1])
 		tap.raises(cluster.reload, "call failed", "a reload fails: " .. case[1]:gsub("\n", " "))
 	end
-	subject.logs("cluster keeps its names: " .. PATH:gsub("%p", "%%%0"), "the log tells of a wrong one")
+	local told = "cluster keeps its names: " .. PATH:gsub("%p", "%%%0")
+	subject.logs(told, "the log tells of a wrong one")
 	tap.is_deeply(skynet.call(".clusterd", "lua", "nodes"), { "one" }, "nothing has changed")
 	write "two = 'unix:/two'"
 	tap.eventually(function()
