@@ -13,6 +13,11 @@ function command.later(...)
 	return ...
 end
 
+function command.sleep(delay, ...)
+	skynet.sleep(delay)
+	return ...
+end
+
 function command.never()
 	skynet.wait(coroutine.running())
 end
@@ -36,7 +41,9 @@ end
 
 skynet.start(function()
 	skynet.dispatch("lua", function(session, _, word, ...)
-		if session == 0 then
+		if word == nil then
+			skynet.retpack "?nil"
+		elseif session == 0 then
 			command[word](...)
 		else
 			skynet.retpack(command[word](...))
