@@ -17,8 +17,8 @@ struct clock;
 
 struct skynet_runtime_config {
 	int workers;         /* worker threads, 1..1024; 0: no threads at all, step by hand */
-	int threads_limit;   /* reserved, 0 */
-	int socket_spin_us;  /* look for socket events so long before sleeping, where that pays */
+	int socket_spin_us;  /* microseconds, 0: none. Look for socket events so long before
+				sleeping, where that pays */
 	struct clock *clock; /* NULL: the system's. Borrowed until skynet_runtime_destroy */
 };
 
@@ -71,6 +71,9 @@ struct skynet_config {
 /// Returns 0, or SKYNET_ECONFIG with a text that names file, key and reason.
 int skynet_config_load(struct skynet_config *config, const char *path, const char *const *overrides,
 	int override_count, struct skynet_error *error);
+
+/// Frees what skynet_config_load has put into `config`, which is empty then: once more does no
+/// harm. Nodes that were created from it have copies.
 void skynet_config_clear(struct skynet_config *config);
 
 /// Looks at what the settings point to: secrets, certificates, addresses that need them. The same
@@ -121,6 +124,8 @@ void skynet_node_reload(struct skynet_node *node, const char *path, const char *
 
 /// Why a node ended, "" when in order: text for stderr, valid until the runtime is destroyed.
 const char *skynet_node_reason(struct skynet_node *node);
+
+/// The exit status that `node` asks for, 0 while nothing has failed. Any thread.
 int skynet_node_exit_code(struct skynet_node *node);
 
 /// True while `node` is not ending and its bootstrap service lives: the stock one leaves when the

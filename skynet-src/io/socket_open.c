@@ -102,7 +102,7 @@ open_bound(struct socket_server *server, const char *host, int port, int type,
 	struct address_list *list =
 		resolver_lookup(&server->resolver_config, host, port, type, error);
 	if (list == NULL) {
-		error_prefix(error, "cannot bind");
+		error_prefix(error, "cannot bind '%.128s' port %d", host != NULL ? host : "", port);
 		return -1;
 	}
 	int fd = -1, failed = 0;

@@ -25,7 +25,9 @@ int router_push_from(struct skynet_context *sender, struct skynet_node *node, ui
 int router_send(struct skynet_context *sender, struct skynet_node *node, uint32_t source,
 	uint32_t destination, int session, void *data, size_t sz);
 
-/// Sends to a global name through the harbor service. Takes `data` always.
+/// Sends to a global name, at most GLOBALNAME_LENGTH bytes of `name` (borrowed), through the harbor
+/// service. Takes `data` always; the type is in the top byte of `sz`. Any thread. Returns as
+/// router_send.
 int router_send_name(struct skynet_node *node, uint32_t source, const char *name, int session,
 	void *data, size_t sz);
 

@@ -13,6 +13,8 @@ struct skynet_node;
 struct skynet_runtime;
 struct timeouts;
 
+/// Makes an empty wheel and what the timer thread sleeps on. Returns 0 or SKYNET_ESYSTEM; end with
+/// timeouts_fini in both cases, when no thread uses it.
 int timeouts_init(struct timeouts *timeouts, struct skynet_error *error);
 void timeouts_fini(struct timeouts *timeouts);
 

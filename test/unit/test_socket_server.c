@@ -183,6 +183,7 @@ an_unknown_name_is_an_error_event(void **state) {
 	EXPECT(f, ERROR, id, gai_strerror(EAI_NONAME));
 	struct skynet_error error;
 	assert_int_equal(socket_server_listen(f->server, f->owner, "nowhere", 0, 1, &error), -1);
+	assert_non_null(strstr(error.text, "cannot bind 'nowhere' port 0"));
 	assert_non_null(strstr(error.text, gai_strerror(EAI_NONAME)));
 }
 
