@@ -385,8 +385,19 @@ function command.proxy(source, node, address)
 	return proxies[key]
 end
 
+---Whether a service has ended. It can only be known of those of this node.
+---@param handle integer
+---@return boolean
+local function has_ended(handle)
+	local _, remote = skynet.harbor(handle)
+	return not remote and skynet.send(handle, "debug", "PING") == nil
+end
+
 function command.register(source, name, handle)
 	assert(type(name) == "string", "a name is a string")
+	if handles[name] and has_ended(handles[name]) then
+		command.unregister(source, name)
+	end
 	if handles[name] then
 		error(("name '%s' is taken"):format(name), 0)
 	elseif name == PEER_NAME then

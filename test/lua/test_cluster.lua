@@ -1,6 +1,7 @@
 ---A node of a cluster that calls itself over TCP: all of the protocol, with one process.
 local skynet = require "skynet"
 local cluster = require "skynet.cluster"
+local manager = require "skynet.manager"
 local tap = require "tap"
 
 local function echo_service()
@@ -101,6 +102,14 @@ tap.run(function()
 	end, "a proxy is sent to")
 
 	tap.raises(function() cluster.register("echo", echo) end, "taken", "a taken name is refused")
+	local mortal, heir = echo_service(), echo_service()
+	cluster.register("mortal", mortal)
+	tap.is(cluster.call("me", "@mortal", "echo", 8), 8, "another service has a name of its own")
+	tap.raises(function() cluster.register("mortal", heir) end, "taken", "which is its alone")
+	manager.kill(mortal)
+	cluster.register("mortal", heir)
+	tap.is(cluster.query("me", "mortal"), heir, "until it has ended")
+	tap.is(cluster.call("me", "@mortal", "echo", 9), 9, "its successor is called then")
 	cluster.register("echo2", echo)
 	tap.raises(function() cluster.call("me", "@echo", "echo") end, "Invalid name",
 		"another name replaces the first, for agents too")
