@@ -64,18 +64,51 @@ harbor_heartbeat = 60" # a busy machine is no reason to give each other up
 	[ $id -eq 1 ] || nodes="$nodes $TEST_TMP/n$id"
 	id=$((id + 1))
 done
+cp "$TEST_TMP/n1" "$TEST_TMP/many"
 # shellcheck disable=SC2086
-start n1 $nodes
+start many $nodes
 check "${count}_nodes_boot_in_one_process" wait_for ask "$count" 'true'
 # the connections to the master are all that they need: two ends for each, and two listeners
 [ ! -d /proc/self/fd ] ||
-	[ "$(find "/proc/$(cat "$TEST_TMP/n1.pid")/fd" -lname 'socket:*' | wc -l)" -le $((count * 4 + 4)) ]
+	[ "$(find "/proc/$(cat "$TEST_TMP/many.pid")/fd" -lname 'socket:*' | wc -l)" -le $((count * 4 + 4)) ]
 ok "without_sockets_between_them" $?
 check "the_last_one_calls_the_first" answers "$count" \
 	'skynet.call("NODE1", "lua", "echo", "x")' x
 check "each_node_gets_its_name" answers 1 \
 	"(function() for i = 1, $count do harbor.queryname('NODE' .. i) end return 'all' end)()" all
-kill -TERM "$(cat "$TEST_TMP/n1.pid")"
-ended n1
-is "they_end_well" "$status" 0
+
+# ---- one of many, and then the one with the master, end and come back as processes of their own ----
+# calls FROM TO
+calls() {
+	answers "$1" "pcall(skynet.call, harbor.queryname 'NODE$2', 'lua', 'echo', 'x')" "true x"
+}
+has_left_its_ports() {
+	# shellcheck disable=SC2016,SC2154
+	! perl -MIO::Socket::INET -e \
+		'exit !IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => shift)' \
+		"$master_port" && [ ! -S "$TEST_TMP/h1" ]
+}
+middle=$((count / 2))
+ask "$count" "old = harbor.queryname 'NODE$middle'" >/dev/null
+ask "$middle" 'skynet.abort()' >/dev/null
+check "calls_to_one_that_has_ended_fail" answers "$count" \
+	'skynet.error_kind(select(2, pcall(skynet.call, old, "lua", "echo")))' dead_node
+wait_for test ! -S "$TEST_TMP/h$middle"
+start "n$middle"
+check "it_is_reached_when_it_comes_back" calls "$count" "$middle"
+check "and_reaches_the_others" calls "$middle" "$count"
+ask 1 'skynet.abort()' >/dev/null
+check "without_a_master_the_others_still_talk" answers "$count" \
+	"pcall(skynet.call, 'NODE2', 'lua', 'echo', 'x')" "true x"
+# its listeners go with its services
+wait_for has_left_its_ports
+start n1
+check "a_new_master_learns_their_names" calls 1 "$count"
+check "its_node_is_reached" calls "$count" 1
+check "also_by_the_one_outside" calls "$middle" 1
+for name in "n$middle" n1 many; do
+	kill -TERM "$(cat "$TEST_TMP/$name.pid")"
+	ended "$name"
+	is "${name}_ends_well" "$status" 0
+done
 finish
