@@ -66,26 +66,20 @@ local command = {
 
 -- ---- names of nodes that are lost ----
 
----Nodes that were lost while there was no master who could tell their names again, as far as they
----have any: what is known of them is kept until then.
----@type table<integer, boolean>
-local lost = {}
-
+---What is known of a node that is lost while there is no master, who could tell its names again, is
+---kept until there is one.
 ---@param id integer
 local function lose_names(id)
 	if membership.is_joined() then
 		names.forget_node(id)
-	else
-		lost[id] = true
 	end
 end
 
----There is a master again.
+---There is a master again. A name may also have come from the old one after the link was lost.
 local function rejoined()
-	for id in pairs(lost) do
-		names.forget_node(id)
-	end
-	lost = {}
+	names.forget_others(function(id)
+		return id == own_id or links.is_up(id)
+	end)
 	transport.forget_lost()
 	names.repeat_all(own_id)
 end

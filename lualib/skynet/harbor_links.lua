@@ -232,6 +232,14 @@ function links.announced(id, address, extension)
 	return known
 end
 
+---Whether messages can go to a node now.
+---@param id integer
+---@return boolean
+function links.is_up(id)
+	local peer = peers[id]
+	return peer ~= nil and peer.up == true
+end
+
 ---The master says that a node is gone. Its link may still work, and stays.
 ---@param id integer
 function links.gone(id)

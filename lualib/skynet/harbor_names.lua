@@ -57,6 +57,16 @@ function M.forget_node(id)
 	end
 end
 
+---Forget the names of all nodes but those for which `is_kept` gives true.
+---@param is_kept fun(id: integer): boolean
+function M.forget_others(is_kept)
+	for name, handle in pairs(handles) do
+		if not is_kept(control.harbor_of(handle)) then
+			handles[name] = nil
+		end
+	end
+end
+
 ---Tell the network again: which names are of node `id`, and what is asked for.
 ---@param id integer  harbor id
 function M.repeat_all(id)

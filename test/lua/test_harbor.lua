@@ -128,7 +128,8 @@ local function tell_master(fd, ...)
 	socket.write(fd, string.char(#message) .. message)
 end
 
----A name of a node that dies while there is a master: nobody here has it any more.
+---Names of a node whose link breaks while there is a master: nobody here has the one that was known
+---then, but the one that comes behind it. Gives the connection of that node to the master.
 local function test_lost_name()
 	local address = skynet.getenv "address" .. "_peer"
 	local listener = socket.listen(address)
@@ -151,10 +152,12 @@ local function test_lost_name()
 	socket.close(listener)
 	socket.close(fd)
 	harbor.link(PEER)
-	socket.close(master)
+	tell_master(master, "R", "LATE", theirs + 1)
+	tap.is(harbor.queryname "LATE", theirs + 1, "and one that comes when its link has broken")
+	return master
 end
 
-local function test_master()
+local function test_master(of_peer)
 	local lost = later(harbor.linkmaster)
 	local query = later(harbor.queryname, "NEVER")
 	tap.ok(is_waiting(lost), "linkmaster waits")
@@ -164,6 +167,7 @@ local function test_master()
 		end
 	end
 	tap.eventually(lost, "until the master is gone")
+	socket.close(of_peer)
 	tap.is(skynet.error_kind(select(2, pcall(skynet.call, "THEIRS", "lua", "echo"))), "dead_node",
 		"without a master a name of a lost node is that of a dead one")
 	harbor.linkmaster()
@@ -181,6 +185,7 @@ local function test_master()
 	tap.is(socket.read(fd, 5), "\4" .. skynet.packstring("W", 1), "another node is let in")
 	local echoed = later(skynet.call, "THEIRS", "lua", "echo", 8)
 	tap.ok(is_waiting(echoed), "with a new master it is a name to be waited for")
+	local late = later(skynet.call, "LATE", "lua", "echo")
 	local puppet = skynet.newservice "puppet"
 	tell_master(fd, "R", "THEIRS", puppet)
 	local named = skynet.packstring("N", "THEIRS", puppet)
@@ -195,12 +200,12 @@ local function test_master()
 	end
 	socket.close(fd)
 	tap.ok(not query(), "a question is still open")
+	tap.ok(not late(), "and so is one for a service of the lost node that nobody names again")
 end
 
 tap.run(function()
 	test_names()
 	test_waiting_for_names()
 	test_links()
-	test_lost_name()
-	test_master()
+	test_master(test_lost_name())
 end)
