@@ -111,6 +111,19 @@ is_bootstrap(struct skynet_context *context, const char *args, size_t size) {
 	       skynet_name_find(context, &LAUNCHER[1]) == 0;
 }
 
+/// Writes `text` up to its stack traceback in one line.
+static void
+write_reason(char *line, size_t size, const char *text) {
+	const char *end = strstr(text, "\nstack traceback:");
+	size_t used = 0;
+	for (; *text != '\0' && text != end && used + 1 < size; text++) {
+		bool blank = *text == '\n' || *text == '\t';
+		if (!blank || (used > 0 && line[used - 1] != ' '))
+			line[used++] = blank ? ' ' : *text;
+	}
+	line[used] = '\0';
+}
+
 /// Logs why the service cannot start. When it is the one that starts all others, that ends the
 /// node.
 static void
@@ -119,7 +132,9 @@ report(struct snlua *service, const char *what, const char *text, const char *ar
 	if (!is_bootstrap(service->context, args, size))
 		return;
 	char reason[REASON_SIZE];
-	snprintf(reason, sizeof reason, "%s : %.*s", what, (int)strcspn(text, "\n"), text);
+	int used = snprintf(reason, sizeof reason, "%s : ", what);
+	if (used >= 0 && (size_t)used < sizeof reason)
+		write_reason(reason + used, sizeof reason - (size_t)used, text);
 	skynet_node_abort(service->context, 1, reason);
 }
 

@@ -55,6 +55,9 @@ END
 fails "missing_loader" ": *no_such_loader*" <<-'END'
 	lualoader = "./no_such_loader.lua"
 END
+fails "search_path_without_the_libraries" ": *module 'skynet' from file*luaopen_skynet*" <<-'END'
+	lua_path = "./nowhere/?.lua"
+END
 fails "missing_start_script" ": *no_such_start*" <<-'END'
 	start = "no_such_start"
 END
