@@ -423,7 +423,7 @@ beat(struct clustersender *sender, struct link *link, bool known, bool slept) {
 		cut_link(sender, link, "gives no sign of life");
 	} else if (link->probe_ns == 0) {
 		sender_probe(sender, link);
-		lane_output_settle(&link->output);
+		lane_output_flush(&link->output);
 	}
 }
 
@@ -484,7 +484,7 @@ sender_drain(struct clustersender *sender, struct link *link) {
 		}
 	}
 	if (!sender_end_drained(sender, link))
-		lane_output_settle(&link->output);
+		lane_output_flush(&link->output);
 }
 
 /* Another address: the calls that are out get their answers over the old connection. It is often

@@ -196,6 +196,7 @@ local function deadlines()
 	for _, request in ipairs(requests) do
 		socket.write(request.from, answer(request.session, 1, skynet.packstring "too late"))
 	end
+	cluster.reload { __call_timeout = 0 }
 	local result = later(cluster.call, "slow", "@any", 3)
 	local request = wait_named(stranger, 3, "the next call is sent")[3]
 	socket.write(request.from, answer(request.session, 1, skynet.packstring "good"))
@@ -203,7 +204,6 @@ local function deadlines()
 	tap.is(result.value, "good", "late answers of others are not taken for its own")
 	tap.raises(function() cluster.reload { __call_timeout = "soon" } end, "__call_timeout",
 		"a wrong deadline is refused")
-	cluster.reload { __call_timeout = 0 }
 	result = later(cluster.call, "slow", "@any", 4)
 	skynet.sleep(12)
 	tap.ok(not result.done, "without a default a call waits")
@@ -344,7 +344,7 @@ local function bounds()
 	local requests = wait_named(stranger, 1, "the call arrives")
 	socket.write(reader, answer(requests[1].session, 1, ""))
 	tap.eventually(function() return result.done end, "and is answered")
-	tap.ok(result.ok, "without an error")
+	tap.is(result.ok or result.value, true, "without an error")
 	tap.eventually(function() return status "full".queued == 0 end, "nothing is left")
 end
 
