@@ -51,7 +51,7 @@ address=$(printf %s "127.0.0.1:$peer_port" | od -An -v -tx1 | tr -d ' \n')
 table=065c$(printf incarnation | od -An -v -tx1 | tr -d ' \n')0a0500
 hello=0c480a07$(printf %02x $((${#address} / 2 * 8 + 4)))$address$table
 ping=0000001070696e67010000000700000000000000
-offer=000000117061727473010000000700000000000001
+offer=000000117061727473010000000700000000000002
 message=0000000e0c78........0a00000a00000000
 # shellcheck disable=SC2154
 is "the_first_frame_tells_who_speaks" "$(perl test/process/harbor_peer.pl "$master_port" \
