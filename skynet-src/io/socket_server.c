@@ -244,6 +244,9 @@ void
 socket_destroy(struct socket_server *server, struct socket_entry *entry) {
 	socket_clear_deadline(server, entry);
 	mutex_acquire(&entry->lock);
+	/* While it listens: who finds it closed may put a listener of its own there. */
+	if (entry->kind == SOCKET_KIND_LISTENER && entry->path != NULL)
+		unlink(entry->path);
 	if (entry->fd >= 0) {
 		if (entry->kind == SOCKET_KIND_BORROWED)
 			socket_set_interest(server, entry, 0);
@@ -253,8 +256,6 @@ socket_destroy(struct socket_server *server, struct socket_entry *entry) {
 			close(entry->fd);
 		entry->fd = -1;
 	}
-	if (entry->kind == SOCKET_KIND_LISTENER && entry->path != NULL)
-		unlink(entry->path);
 	skynet_free(entry->path);
 	skynet_free(entry->addresses);
 	socket_clear_queue(entry);
