@@ -3,6 +3,7 @@
 ---@class skynet.harbor_membership
 local membership = {}
 
+local crypt = require "skynet.crypt"
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local control = require "skynet.harbor_control"
@@ -20,8 +21,9 @@ local INCARNATION_MAX <const> = 0x7fffffffffff
 
 ---@type skynet.harbor_membership.settings
 local settings
----Tells a process from a later one under the same id.
-local incarnation = math.random(1, INCARNATION_MAX)
+---Tells a process from a later one under the same id. Not from math.random: Lua takes its seed from
+---clock and addresses, which two processes that start in the same second may have in common.
+local incarnation = string.unpack("<I8", crypt.randomkey()) & INCARNATION_MAX | 1
 
 ---The connection; nil while there is none.
 ---@type integer?

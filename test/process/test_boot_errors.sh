@@ -91,7 +91,10 @@ fails "master_that_cannot_be_reached" ": *127.0.0.1:$master*" <<-END
 	address = "127.0.0.1:$(free_port)"
 END
 
+# Numbers from math.random tell no process from another.
+echo 'math.randomseed(1)' >"$TEST_TMP/seed.lua"
 config first <<-END
+	preload = "$TEST_TMP/seed.lua"
 	harbor = 1
 	standalone = "127.0.0.1:$master"
 	master = "127.0.0.1:$master"
@@ -100,6 +103,7 @@ END
 start first
 check "a_good_master_boots" logged first "idle: up"
 fails "harbor_id_that_is_taken" "*harbor id 1*taken*" <<-END
+	preload = "$TEST_TMP/seed.lua"
 	harbor = 1
 	master = "127.0.0.1:$master"
 	address = "127.0.0.1:$(free_port)"
