@@ -16,6 +16,16 @@ local function kind_of(func, ...)
 	return skynet.error_kind(select(2, pcall(func, ...)))
 end
 
+---Whether this system has a name for its own address.
+local function has_localhost()
+	local hosts = io.open "/etc/hosts"
+	local text = hosts and hosts:read "a" or ""
+	if hosts then
+		hosts:close()
+	end
+	return text:find "localhost" ~= nil
+end
+
 local function all_forms_of_addresses()
 	cluster.reload { path = ("unix:%s/with a blank"):format(FOLDER) }
 	tap.is(cluster.open "path", "path", "a node may listen at a path")
@@ -23,7 +33,11 @@ local function all_forms_of_addresses()
 	local _, port = cluster.open(0)
 	cluster.reload { ipv4 = "127.0.0.1:" .. port, name = "localhost:" .. port }
 	tap.ok(answers "ipv4", "a node has an IPv4 address")
-	tap.ok(answers "name", "or a name that is resolved")
+	if has_localhost() then
+		tap.ok(answers "name", "or a name that is resolved")
+	else
+		tap.note "no localhost in /etc/hosts here"
+	end
 	-- `open` takes a port of all IPv4 interfaces only
 	local has_ipv6, _, port_6 = pcall(skynet.call, ".clusterd", "lua", "listen", "::1", 0)
 	if has_ipv6 then
