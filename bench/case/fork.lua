@@ -1,4 +1,4 @@
---- Coroutines that are forked, run once and end.
+--- Coroutines that are forked, each with a function of its own, run once and end.
 local skynet = require "skynet"
 local common = require "case.common"
 
@@ -6,12 +6,11 @@ local BURST <const> = 1000
 
 return function(count)
 	local sum = 0
-	local function add(value)
-		sum = sum + value
-	end
 	local begin = common.clock()
 	for i = 1, count do
-		skynet.fork(add, 1)
+		skynet.fork(function(value)
+			sum = sum + value
+		end, 1)
 		if i % BURST == 0 then
 			skynet.yield()
 		end

@@ -1,4 +1,5 @@
---- Timers of 0 to 49 hundredths of a second, all armed first, until the last has fired.
+--- Timers of 0 to 49 hundredths of a second, each with a function of its own, all armed first,
+-- until the last has fired.
 local skynet = require "skynet"
 local common = require "case.common"
 
@@ -6,15 +7,14 @@ local SPREAD_CS <const> = 50
 
 return function(count)
 	local waiting, left = coroutine.running(), count
-	local function fired()
-		left = left - 1
-		if left == 0 then
-			skynet.wakeup(waiting)
-		end
-	end
 	local begin = common.clock()
 	for i = 1, count do
-		skynet.timeout(i % SPREAD_CS, fired)
+		skynet.timeout(i % SPREAD_CS, function()
+			left = left - 1
+			if left == 0 then
+				skynet.wakeup(waiting)
+			end
+		end)
 	end
 	local armed = common.clock() - begin
 	skynet.wait(waiting)
