@@ -39,6 +39,16 @@ serves() {
 		! contains "$TEST_TMP/client.out" "calls fail"
 }
 
+# A sanitizer keeps what was freed.
+is_bounded() {
+	[ -n "${SKYNET_SANITIZE:-}" ] || [ "$(resident)" -le $((memory + 65536)) ]
+}
+# back STRANGER: nothing is left of it.
+back() {
+	check "$1: descriptors_are_back" wait_for same_descriptors "$idle"
+	check "$1: memory_is_bounded" wait_for is_bounded
+}
+
 ulimit -n 100
 start server
 server=$pid
@@ -50,21 +60,24 @@ memory=$(resident)
 stranger halfclosed
 is "who_closes_half_is_closed" "$word" closed
 leave halfclosed
+back halfclosed
 
 stranger deaf
 is "who_reads_nothing_is_not_listened_to" "$word" full
 check "others_are_served_meanwhile" serves
-# A sanitizer keeps what was freed.
-[ -n "${SKYNET_SANITIZE:-}" ] || check "what_waits_for_it_is_bounded" test "$(resident)" -le $((memory + 65536))
+check "what_waits_for_it_is_bounded" is_bounded
 leave deaf
+back deaf
 
 stranger garbage
 check "garbage_does_no_harm" serves
 leave garbage
+back garbage
 
 stranger slow
 is "one_byte_at_a_time_is_served" "$word" answered
 leave slow
+back slow
 
 start client
 client=$pid
@@ -79,7 +92,7 @@ ended client
 check "and_has_lost_nothing" contains "$TEST_TMP/client.out" "all ended: wrong 0, waiting 0, queued 0"
 check "its_calls_did_not_fail" test "$(grep -c "calls fail" "$TEST_TMP/client.out")" -eq 0
 check "later_ones_are_served" serves
-check "descriptors_are_back" wait_for same_descriptors "$idle"
+back many
 kill -TERM "$server"
 ended server
 is "the_node_stops_in_order" "$status" 0
