@@ -120,6 +120,40 @@ local function our_client_gets()
 	end
 end
 
+local function our_client_keeps_order()
+	local frames, opened = {}, false
+	local listener, port = stranger(function(id)
+		for i = 1, #vectors.order.frames do
+			frames[i] = hex(next_request(id) or "")
+		end
+		for _, answer in ipairs(vectors.order.answers) do
+			socket.write(id, bytes(answer))
+		end
+		tap.eventually(function()
+			return opened
+		end, "the answers have been read")
+	end)
+	cluster.reload { order = "127.0.0.1:" .. port }
+	local results, count = {}, 0
+	-- all before there is a connection
+	for _, step in ipairs(vectors.order.steps) do
+		skynet.fork(function()
+			results[step[2]] = cluster[step[1]]("order", "@x", step[2]) or "sent"
+			count = count + 1
+		end)
+	end
+	tap.eventually(function()
+		return count == #vectors.order.steps
+	end, "all of them return")
+	opened = true
+	tap.is_deeply(frames, vectors.order.frames,
+		"sends and calls leave in order, also before there is a connection")
+	tap.is_deeply(results, vectors.order.results,
+		"and answers that come in another order find their calls")
+	cluster.reload { order = false }
+	socket.close(listener)
+end
+
 ---The answers in a text of frames, without the texts of errors, which are free.
 local function answers_in(text)
 	local list, at = {}, 1
@@ -169,5 +203,6 @@ tap.run(function()
 	local _, port = cluster.open(0)
 	our_client_calls()
 	our_client_gets()
+	our_client_keeps_order()
 	our_server_answers(echo, port)
 end)

@@ -5,7 +5,8 @@
 local M = {}
 
 ---One connection in this order: the call, the frames that it makes, the frames of an answer. Of a large
----frame: its size, and how it begins and ends. "........" is the session.
+---frame: its size, and how it begins and ends. "........" is the session. An address with a fraction is
+---refused by ours, the reference sends it as 0.
 M.calls = {
 	{ "call('b', 12, 'echo', 1, 'two')", { "0014000c00000001000000246563686f0a011c74776f" }, { "000b01000000010a011c74776f" } },
 	{ "call('b', '@echo', 'echo', 1, 'two')", { "00168005406563686f02000000246563686f0a011c74776f" }, { "000b02000000010a011c74776f" } },
@@ -37,11 +38,13 @@ M.calls = {
 	{ "skynet.call(proxy('b','@echo'), 'lua', 'echo', 'viaproxy')", { "00198005406563686f........246563686f4476696170726f7879" }, { "000e........014476696170726f7879" } },
 	{ "skynet.send(proxy('b','@echo'), 'lua', 'echo', 'viaproxy')", { "00198005406563686f00000000246563686f4476696170726f7879" }, {} },
 	{ "call('b', '@'..('n'):rep(254), 'x')", { { 265, "010780ff406e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e", "6e6e6e6e6e6e6e6e6e6e........0c78" } }, { "0011........00496e76616c6964206e616d65" } },
+	{ "call('b', '@'..('n'):rep(255), 'x')", {}, {} },
+	{ "call('b', 1.5, 'x')", {}, {} },
 	{ "call('b', '@echo', 'echo', 'still alive')", { "001c8005406563686f........246563686f5c7374696c6c20616c697665" }, { "0011........015c7374696c6c20616c697665" } },
 }
 
----What is sent to a server, and its reply. Where ours answers an error and the reference does nothing, or
----takes a request for a part of another one: "error SESSION". "HHHHHHHH" is the handle of the service, "hh"
+---What is sent to a server, and its reply. Where ours answers an error and the reference does nothing,
+---takes an empty name for a global one, or takes a request for a part of another one: "error SESSION". "HHHHHHHH" is the handle of the service, "hh"
 ---its last byte.
 M.requests = {
 	{ "ok numeric", "001000HHHHHHHH05000000246563686f0a01", "000705000000010a01" },
@@ -57,6 +60,11 @@ M.requests = {
 	{ "type 2 short", "000402616263", "" },
 	{ "type 0x80 empty", "000180", "" },
 	{ "type 0x80 namelen beyond", "00058020616263", "" },
+	{ "type 0x80 namelen 0", "000b800004000000246563686f", "error 4" },
+	{ "name without @ and . (global style)", "000e8003666f6f07000000246563686f", "" },
+	{ "dest .launcher", "001680092e6c61756e6368657205000000344e4f53554348", "001705000000010e7c556e6b6e6f776e20636f6d6d616e6400" },
+	{ "a single frame with a payload of 0xea68 bytes", "ea7100HHHHHHHH05000000246563686f1560ea" .. ("78"):rep(60000),
+		"0009050000000263ea0000" .. "800505000000031560ea" .. ("78"):rep(32765) .. "6a680500000004" .. ("78"):rep(27235) },
 	{ "type 0x81 short", "000b8105406563686f04000000", "" },
 	{ "type 0x81 extra bytes", "00128105406563686f04000000030000007a7a7a000803040000001c7768", "error 4" },
 	{ "addr 0 name nil", "000a00000000000600000000", "error 6" },
@@ -96,6 +104,7 @@ M.requests = {
 M.answers = {
 	{ "ok", "000901000000011c796573", true, "yes" },
 	{ "ok empty", "00050100000001", true },
+	{ "a frame of 65010 bytes", "fdf0010000000115e8fd" .. ("79"):rep(65000), true, ("y"):rep(65000) },
 	{ "error", "000e0100000000736f6d652074657874", false },
 	{ "error empty", "00050100000000", false },
 	{ "unknown session first", "0006630000000102000901000000011c796573", true, "yes" },
@@ -118,6 +127,17 @@ M.answers = {
 	{ "half frame then close", "00106162 close", false },
 	{ "close after begin", "000901000000020b000000 close", false },
 	{ "payload garbage", "0006010000000107", false },
+}
+
+---Sends and calls of one service in this order, what the server gets, and what it answers.
+M.order = {
+	steps = { { "send", "s1" }, { "call", "c1" }, { "send", "s2" }, { "call", "c2" }, { "send", "s3" } },
+	frames = {
+		"000b8002407800000000147331", "000b8002407801000000146331", "000b8002407800000000147332",
+		"000b8002407802000000146332", "000b8002407800000000147333",
+	},
+	answers = { "00080200000001147232", "00080100000001147231" },
+	results = { s1 = "sent", c1 = "r1", s2 = "sent", c2 = "r2", s3 = "sent" },
 }
 
 return M
