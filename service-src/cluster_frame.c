@@ -17,6 +17,7 @@
 #define SERI_LONG_STRING  5
 #define SERI_TYPE(head)   ((head)&7)
 #define SERI_SUB(head)    ((head) >> 3)
+#define SERI_F64          8 /* sub of a number */
 
 #define LENGTH_SIZE        2
 #define RESPONSE_HEAD_SIZE 5
@@ -56,16 +57,30 @@ put_length(char *head, const char *end, size_t size) {
 
 /* ---- addresses ---- */
 
+/* The bits of a float become the number, if that is one of 32 bits: JSON and scripts that compute
+ * make floats of handles. */
+static bool
+whole_number(uint64_t *bits) {
+	double number;
+	memcpy(&number, bits, sizeof number);
+	if (!(number >= 0 && number <= (double)UINT32_MAX) || number != (double)(uint32_t)number)
+		return false;
+	*bits = (uint32_t)number;
+	return true;
+}
+
 static size_t
 read_handle(const char *bytes, size_t size, int sub, struct cluster_address *address) {
 	static const struct {
 		uint8_t sub, width;
-	} forms[] = {{0, 0}, {1, 1}, {2, 2}, {4, 4}, {6, 8}};
+	} forms[] = {{0, 0}, {1, 1}, {2, 2}, {4, 4}, {6, 8}, {SERI_F64, 8}};
 	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
 		size_t width = forms[i].width;
 		if (forms[i].sub != sub || size < width)
 			continue;
 		uint64_t value = read_little(bytes, width);
+		if (forms[i].sub == SERI_F64 && !whole_number(&value))
+			return 0;
 		/* Four bytes are signed: a set highest bit means a negative number. */
 		if (value > UINT32_MAX || (width == WORD && value > INT32_MAX))
 			return 0;

@@ -131,6 +131,7 @@ on_room(struct clustersender *sender, int id) {
 
 static void
 on_socket(struct clustersender *sender, const struct skynet_socket_message *message, size_t size) {
+	static const char closed[] = "the other side closed the connection";
 	const char *text = (const char *)(message + 1);
 	struct link *link;
 	switch (message->type) {
@@ -151,7 +152,9 @@ on_socket(struct clustersender *sender, const struct skynet_socket_message *mess
 		if (link == NULL)
 			break;
 		skynet_socket_close(sender->context, message->id);
-		sender_lose_link(sender, link, text, strnlen(text, size - sizeof *message));
+		size = strnlen(text, size - sizeof *message);
+		sender_lose_link(sender, link, size > 0 ? text : closed,
+			size > 0 ? size : sizeof closed - 1);
 		break;
 	default:
 		break;

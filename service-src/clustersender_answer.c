@@ -10,7 +10,8 @@
 
 #include "payload_join.h"
 
-#define ERROR_MAX 1200
+#define ERROR_MAX    1200
+#define DEAD_SERVICE "dead_service"
 
 /* An answer that comes in parts, or waits behind one. */
 struct answer {
@@ -189,8 +190,15 @@ static void
 answer_error(
 	struct clustersender *sender, struct cluster_session *call, const char *text, size_t size) {
 	static const char *const kinds[] = {
-		"timeout", "dead_service", "dead_node", "overloaded", "remote"};
+		"timeout", DEAD_SERVICE, "dead_node", "overloaded", "remote"};
+	char place[NODE_MAX + 24];
 	const char *kind = "remote";
+	/* Else the caller would take it for the sender itself. */
+	if (size == sizeof DEAD_SERVICE - 1 && memcmp(text, DEAD_SERVICE, size) == 0) {
+		int length = snprintf(place, sizeof place, "of cluster node %s", sender->node);
+		fail(sender, call, DEAD_SERVICE, place, (size_t)length);
+		return;
+	}
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		size_t length = strlen(kinds[i]);
 		if (size >= length && memcmp(text, kinds[i], length) == 0 &&

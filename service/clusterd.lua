@@ -29,7 +29,7 @@ local names = {}
 local connections = {}
 ---@type table<string, integer> identity of a sender elsewhere to socket id of its connection
 local followed = {}
----@type table<string, integer> "node address" to proxy
+---@type table<string, integer> node and packed address to proxy
 local proxies = {}
 
 ---@param node string
@@ -357,6 +357,13 @@ function command.listen(_, address, port, maxclient)
 	return real_address, real_port
 end
 
+---The sender of a node, started at the first use.
+---@param node string
+---@return integer? handle
+local function start_sender(node)
+	return find_sender(node) or skynet.launch("clustersender", node) or find_sender(node)
+end
+
 function command.sender(_, node)
 	local task = coroutine.running()
 	local ready = false
@@ -367,22 +374,21 @@ function command.sender(_, node)
 	if not ready then
 		skynet.wait(task)
 	end
-	if not nodes[node] then
-		return nil
-	end
-	return find_sender(node) or skynet.launch("clustersender", node) or find_sender(node)
+	return nodes[node] and start_sender(node) or nil
 end
 
-function command.proxy(source, node, address)
-	local key = node .. " " .. tostring(address)
+---The proxy of an address, also while its node is down or not known yet.
+function command.proxy(_, node, address)
+	local packed = skynet.packstring(address):gsub(".", function(byte)
+		return ("%02x"):format(byte:byte())
+	end)
+	local key = node .. " " .. packed
 	if not proxies[key] then
-		command.sender(source, node)
-		local packed = skynet.packstring(address):gsub(".", function(byte)
-			return ("%02x"):format(byte:byte())
-		end)
-		proxies[key] = skynet.launch("clusterproxy", node, packed)
+		start_sender(node)
+		proxies[key] = skynet.launch("clusterproxy", key)
 	end
-	return proxies[key]
+	return proxies[key] or error(("cannot start the proxy of '%s' of cluster node [%s]"):format(
+		tostring(address), node), 0)
 end
 
 ---Whether a service has ended. It can only be known of those of this node.
@@ -403,7 +409,8 @@ function command.register(source, name, handle)
 	elseif name == PEER_NAME then
 		error(("name '%s' is reserved"):format(name), 0)
 	end
-	handle = handle or source
+	handle = math.tointeger(handle or source)
+	assert(handle, "a handle is an integer")
 	local old = names[handle]
 	if old then
 		handles[old] = nil
@@ -431,11 +438,12 @@ skynet.register_protocol {
 	dispatch = function(session, source, text)
 		local word, rest = text:match "^(%l+) (.*)$"
 		local answer = question[word]
-		if session > 0 then
-			skynet.ignoreret()
-		end
 		if answer then
 			answer(source, session, rest)
+		end
+		-- Each has answered, or will; one that raised is answered by this.
+		if session > 0 then
+			skynet.ignoreret()
 		end
 	end,
 }

@@ -7,13 +7,44 @@ local cluster = {}
 
 local skynet = require "skynet"
 local core = require "skynet.core"
+local cluster_names = require "skynet.cluster_names"
 
 local SENDER <const> = ".clustersender:"
 ---Waiting for events is not ended by the setting `call_timeout`.
 local FOREVER_CS <const> = 0x7fffffff
+local HANDLE_MAX <const> = 0xffffffff
+local PORT_MAX <const> = 65535
 
 ---@type integer
 local clusterd
+
+---Raises an error in the caller of a public function that got something it cannot use.
+---@param fits boolean?
+---@param func string
+---@param index integer
+---@param wanted string
+---@param value any
+local function check(fits, func, index, wanted, value)
+	if not fits then
+		error(("bad argument #%d to '%s' (%s expected, got %s)"):format(index, func, wanted,
+			type(value) == "number" and tostring(value) or type(value)), 3)
+	end
+end
+
+---@param value any
+---@param least integer
+---@param most integer
+---@return boolean
+local function is_between(value, least, most)
+	local number = type(value) == "number" and math.tointeger(value)
+	return number and number >= least and number <= most
+end
+
+---@param value any
+---@return boolean
+local function is_handle(value)
+	return is_between(value, 1, HANDLE_MAX)
+end
 
 ---@alias cluster.address
 ---| integer  a handle of the other node
@@ -23,7 +54,7 @@ local clusterd
 ---@type table<string, integer>
 local senders = setmetatable({}, {
 	__index = function(self, node)
-		if type(node) ~= "string" or node == "" or node:find "%s" then
+		if not cluster_names.is_node(node) then
 			error(("'%s' is not the name of a cluster node"):format(tostring(node)), 3)
 		end
 		local name = SENDER .. node
@@ -51,7 +82,7 @@ end
 
 ---As `call`, but raises when there is no answer within `timeout` centiseconds.
 ---@async
----@param timeout integer  centiseconds, at least 0
+---@param timeout integer  centiseconds, at least 1
 ---@param node string
 ---@param address cluster.address
 ---@param ... any
@@ -75,6 +106,10 @@ end
 ---@return string address  that is bound, or the name
 ---@return integer? port
 function cluster.open(port, maxclient)
+	check(type(port) == "string" or is_between(port, 0, PORT_MAX), "open", 1,
+		"name of a node or port", port)
+	check(maxclient == nil or is_between(maxclient, 1, FOREVER_CS), "open", 2,
+		"positive integer", maxclient)
 	if type(port) == "string" then
 		return skynet.call(clusterd, "lua", "listen", port, nil, maxclient)
 	end
@@ -85,6 +120,7 @@ end
 ---@async
 ---@param nodes table<string, string|false>?
 function cluster.reload(nodes)
+	check(nodes == nil or type(nodes) == "table", "reload", 1, "table", nodes)
 	skynet.call(clusterd, "lua", "reload", nodes)
 end
 
@@ -93,7 +129,8 @@ end
 ---@param name string
 ---@param handle integer?  default: this service
 function cluster.register(name, handle)
-	assert(type(name) == "string", "a name is a string")
+	check(type(name) == "string", "register", 1, "name", name)
+	check(handle == nil or is_handle(handle), "register", 2, "handle", handle)
 	skynet.call(clusterd, "lua", "register", name, handle)
 end
 
@@ -101,15 +138,8 @@ end
 ---@async
 ---@param name string
 function cluster.unregister(name)
-	assert(type(name) == "string", "a name is a string")
+	check(type(name) == "string", "unregister", 1, "name", name)
 	skynet.call(clusterd, "lua", "unregister", name)
-end
-
----Raises an error in the caller of a public function.
-local function check_name(func, index, name)
-	if type(name) ~= "string" then
-		error(("bad argument #%d to '%s' (name expected, got %s)"):format(index, func, type(name)), 3)
-	end
 end
 
 ---Ask all nodes at once for a name. The first that has it wins.
@@ -151,7 +181,7 @@ end
 ---@return integer|string handle
 ---@return integer? handle
 function cluster.query(node, name)
-	check_name("query", 2, name)
+	check(type(name) == "string", "query", 2, "name", name)
 	if node == nil then
 		return query_all(name)
 	end
@@ -165,6 +195,7 @@ end
 ---@param address cluster.address?
 ---@return integer handle
 function cluster.proxy(node, address)
+	check(type(node) == "string", "proxy", 1, "name of a node", node)
 	if address == nil then
 		local name, rest = node:match "^([^@.]+)([@.].+)$"
 		if not name then
@@ -172,6 +203,8 @@ function cluster.proxy(node, address)
 		end
 		node, address = name, rest
 	end
+	check(cluster_names.is_node(node), "proxy", 1, "name of a node", node)
+	check(type(address) == "string" or is_handle(address), "proxy", 2, "address", address)
 	return skynet.call(clusterd, "lua", "proxy", node, address)
 end
 
@@ -192,7 +225,7 @@ end
 ---@param node string
 ---@return integer? handle
 function cluster.get_sender(node)
-	check_name("get_sender", 1, node)
+	check(cluster_names.is_node(node), "get_sender", 1, "name of a node", node)
 	return skynet.call(clusterd, "lua", "sender", node)
 end
 
@@ -201,9 +234,7 @@ end
 ---@async
 ---@param func fun(node: string, what: string)
 function cluster.on_node(func)
-	if type(func) ~= "function" then
-		error("bad argument #1 to 'on_node' (function expected, got " .. type(func) .. ")", 2)
-	end
+	check(type(func) == "function", "on_node", 1, "function", func)
 	local serial = skynet.call(clusterd, "lua", "serial")
 	skynet.fork(function()
 		while true do

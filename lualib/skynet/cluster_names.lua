@@ -4,6 +4,12 @@ local cluster_names = {}
 
 local OPTION_PREFIX <const> = "__"
 local PORT_MAX <const> = 65535
+---Bytes that the services in C have room for.
+local NODE_MAX <const> = 127
+local HOST_MAX <const> = 255
+---Bytes of a path that the system can take.
+local PATH_MAX <const> = 107
+local FORMS <const> = "host:port, [IPv6]:port or unix:path of at most " .. PATH_MAX .. " bytes"
 local TIMEOUT_MAX <const> = 0x7fffffff
 ---Instructions that a file may take.
 local STEPS_MAX <const> = 10000000
@@ -31,20 +37,32 @@ function cluster_names.is_option(name)
 	return name:sub(1, #OPTION_PREFIX) == OPTION_PREFIX
 end
 
----Raises when `address` is none.
+---True when a node can have this name: some bytes, but no blanks and no control characters.
+---@param name any
+---@return boolean
+function cluster_names.is_node(name)
+	return type(name) == "string" and name ~= "" and #name <= NODE_MAX
+		and not name:find "[%s%c]"
+end
+
 ---@param address string  "host:port", "[v6]:port" or "unix:/path"
----@return string host, integer port
+---@return string? host  nil when it is no address
+---@return integer port
 function cluster_names.split_address(address)
-	if address:find "^unix:" then
-		return address, 0
+	if address:find "%c" then
+		return nil, 0
+	end
+	local path = address:match "^unix:(.*)$"
+	if path then
+		return path ~= "" and #path <= PATH_MAX and address or nil, 0
 	end
 	local host, port = address:match "^%[([^%]]+)%]:(%d+)$"
 	if not host then
 		host, port = address:match "^([^ ]+):(%d+)$"
 	end
 	local number = math.tointeger(tonumber(port))
-	if not number or number > PORT_MAX then
-		error(("'%s' is not an address"):format(address), 0)
+	if not number or number > PORT_MAX or #host > HOST_MAX then
+		return nil, 0
 	end
 	return host, number
 end
@@ -60,19 +78,27 @@ local function check_option(name, value)
 	end
 end
 
+---Text for a message of one line.
+---@param value any
+---@return string
+local function printable(value)
+	return (tostring(value):gsub("%c", "?"))
+end
+
 ---Checks a table of nodes. Raises when something in it is wrong.
 ---@param new table
 function cluster_names.check(new)
 	for name, value in pairs(new) do
-		if type(name) ~= "string" or name == "" or name:find "%s" then
-			error(("'%s' is not the name of a node"):format(tostring(name)), 0)
+		if not cluster_names.is_node(name) then
+			error(("'%s' is not the name of a node"):format(printable(name)), 0)
 		end
 		if cluster_names.is_option(name) then
 			check_option(name, value)
-		elseif value and type(value) ~= "string" or value == nil then
+		elseif value and type(value) ~= "string" then
 			error(("address of node '%s' is a %s"):format(name, type(value)), 0)
-		elseif value then
-			cluster_names.split_address(value)
+		elseif value and not cluster_names.split_address(value) then
+			error(("address of node '%s': '%s' is not %s"):format(name, printable(value),
+				FORMS), 0)
 		end
 	end
 end
