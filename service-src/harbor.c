@@ -1,18 +1,17 @@
 /* Carries messages between this node and the others of its harbor network.
  *
- * Argument: "<own id> <handle of the slave>"; id 0: there are no other nodes. The kernel hands over
- * what is for other nodes as PTYPE_SYSTEM (skynet_harbor.h). The slave says, as PTYPE_HARBOR:
+ * Argument: "<own id> <handle of cslave>"; id 0: there are no other nodes. The kernel passes
+ * messages for other nodes as PTYPE_SYSTEM (skynet_harbor.h). The slave (service/cslave.lua) sends
+ * as PTYPE_HARBOR:
  *     N name              the source of the message has this global name
  *     S fd id [beat]      a dialed connection to that node; "beat": it answers heartbeats
- *     A fd id             an accepted one, whose id has been read
+ *     A fd id             an accepted connection, from which the id has been read
  *     C id                close the link
- *     F                   forget the names of nodes without a link, and ask again for those that
- *                         messages wait for: there is a master again
+ *     F                   there is a master again: forget the names of nodes without a link, and
+ *                         ask again for those that messages wait for
  *     M id                a call: "yes" when that node runs in this process; then its link is up
- * and hears, as PTYPE_TEXT: "Q name" (a message for an unknown name waits), "U id" (the link is
- * up), "D id reason" (it has no socket any more).
- * All state belongs to the turn of this service.
- */
+ * and gets as PTYPE_TEXT: "Q name" (who has it? a message waits), "U id" (the link is up) and
+ * "D id reason" (it is down). All state belongs to the turn of this service. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -30,8 +29,8 @@
 #define TICK_DEFAULT_MS   5000
 #define TICK_MAX_MS       3600000
 #define NANO_PER_MILLI    UINT64_C(1000000)
-#define SETTLE_MAX        256 /* messages, then it is written, even if more wait */
-#define ABANDONED_TICKS   12  /* an abandoned request may still be answered for so long */
+#define SETTLE_MAX        256 /* messages handled, after which output is written in any case */
+#define ABANDONED_TICKS   12  /* for so long the answer to an abandoned request may still come */
 #define HEARTBEAT_SETTING "harbor_heartbeat"
 
 struct harbor *harbor_create(void);
@@ -95,8 +94,8 @@ harbor_start_ticking(struct harbor *harbor) {
 struct expiry {
 	struct harbor *harbor;
 	uint64_t now_ns;
-	bool waiting; /* something may expire later */
-	bool idle;    /* there is a name that nobody waits for any more */
+	bool waiting; /* something is left that may expire: keep ticking */
+	bool idle;    /* some name has no handle and no message: prune the table */
 };
 
 static void
@@ -110,13 +109,13 @@ expire_name(void *ud, struct name_entry *entry) {
 		expiry->idle = true;
 }
 
-/* Whether a request need not be remembered any more. */
+/* Whether a request can be forgotten: its caller is gone, or gave it up long ago. */
 static bool
 is_over(void *ud, uint32_t caller, int session, uint32_t callee, uint32_t abandoned) {
 	static const char reason[] = "timeout: there was no answer";
 	struct harbor *harbor = ud;
 	if (abandoned > ABANDONED_TICKS) {
-		/* The caller need not remember it either. */
+		/* Lets the Lua side of the caller forget the session too. */
 		skynet_send(harbor->context, callee, caller, PTYPE_ERROR, session,
 			(void *)(uintptr_t)reason, sizeof reason - 1);
 		return true;
@@ -182,7 +181,8 @@ harbor_log_drop(struct harbor *harbor, const struct waiting_message *message) {
 	harbor->drops_untold = 0;
 }
 
-/* An answer to a request of a node that was lost meanwhile. */
+/* Whether `message` answers a request whose node was lost after it had sent it. The handle and the
+ * session may mean another request of a new process there by now. */
 static bool
 is_late(struct harbor *harbor, const struct waiting_message *message) {
 	bool answers = message->type == PTYPE_RESPONSE || message->type == PTYPE_ERROR;
@@ -191,7 +191,7 @@ is_late(struct harbor *harbor, const struct waiting_message *message) {
 		       &harbor->served, message->destination, message->session, message->source);
 }
 
-/* The first, the second, the fourth and so on: few lines, and a count. */
+/* Logs the first late answer, the second, the fourth and so on: few lines, and a count. */
 static void
 log_late(struct harbor *harbor, const struct waiting_message *message) {
 	uint64_t late = harbor->served.late;
@@ -225,7 +225,8 @@ send_to_handle(struct harbor *harbor, const struct waiting_message *message) {
 	harbor_refuse(harbor, &refused, "dead_service");
 }
 
-/* By the kernel's way, which knows the nodes of this process too. */
+/* Sends to the handle behind a name. The kernel delivers to nodes of this process; what it would
+ * only hand back to this service goes to the link directly. */
 static void
 send_to_named(
 	struct harbor *harbor, const struct name_entry *entry, struct waiting_message *message) {
@@ -282,7 +283,7 @@ on_remote(struct harbor *harbor, uint32_t source, int session, const void *data,
 		.size = remote->sz,
 		.data = (void *)(uintptr_t)remote->message,
 	};
-	/* The time is only needed by what queues. */
+	/* Reading the clock costs more than the rest: only messages that will be queued need it. */
 	uint32_t id = message.destination >> HARBOR_SHIFT;
 	if (message.destination == 0 || harbor->links[id].state != LINK_UP)
 		message.since_ns = skynet_clock_ns(harbor->context);
@@ -337,7 +338,7 @@ command_socket(struct harbor *harbor, bool dialed, const char *text) {
 	harbor_link_open(&harbor->links[id], (int)fd, dialed, strcmp(rest, " beat") == 0);
 }
 
-/* The link that a command speaks of, NULL when it says nonsense. */
+/* The link to the node whose id a command begins with, NULL when that is no id of another node. */
 static struct harbor_link *
 link_of(struct harbor *harbor, const char *text) {
 	unsigned long id;
@@ -447,7 +448,8 @@ on_socket(struct harbor *harbor, const struct skynet_socket_message *message, si
 	}
 }
 
-/* Writes what is left to write, unless more messages wait: then more may be gathered. */
+/* After each message: writes the output that has gathered, unless more messages wait in the
+ * mailbox, whose frames can then leave with the same system call. */
 static void
 settle(struct harbor *harbor) {
 	if (harbor->touched_count == 0)

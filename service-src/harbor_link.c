@@ -17,15 +17,16 @@
 #define REASON_MAX           128
 #define DEAD_SERVICE         "dead_service"
 
-#define GATHER_SIZE ((size_t)262144) /* then it is written, even if more messages wait */
-#define COPY_MAX    ((size_t)16384)  /* a larger payload is written from where it is */
+#define GATHER_SIZE ((size_t)262144) /* this much output is written without waiting for more */
+#define COPY_MAX    ((size_t)16384)  /* a larger payload is not copied into the gathered output */
 #define LARGE_SIZE  ((size_t)65536)  /* a larger payload goes in parts, where the peer takes them */
 #define PART_SIZE   ((size_t)32768)
 #define WINDOW_MAX  ((uint64_t)16777216)
 #define PARTS_RULES 2 /* how parts are confirmed, see lane_mix.h */
 
-/* Words in frames of type error to handle 0. PARTS: parts may be sent, and are confirmed by the
- * rules `session`; TAKEN: so many bytes of them have been read. */
+/* Control words between our nodes: payloads of frames of type error to handle 0, which a node of
+ * the reference ignores. PARTS: this end takes parts and confirms them by the rules with the number
+ * `session`. TAKEN: `session` bytes of parts have been read. */
 static const char PING[] = "ping", PONG[] = "pong", PARTS[] = "parts", TAKEN[] = "taken";
 
 struct harbor_link *
@@ -73,7 +74,7 @@ part_head(char *head, const struct lane_item *item, size_t size, bool last) {
 	return FRAME_PART_HEAD;
 }
 
-/* Handles that differ are different services. */
+/* Messages are addressed by handle here, so different targets are different services. */
 static bool
 never_same(uint32_t a, uint32_t b) {
 	(void)a;
@@ -89,7 +90,7 @@ static const struct lane_framing FRAMING = {
 };
 _Static_assert(FRAME_PART_HEAD <= LANE_PART_HEAD, "there is room for the head of a part");
 
-/* Something is to be written when this message has been dealt with. */
+/* Notes that the link has output, which settle() in harbor.c writes after this message. */
 static void
 touch(struct harbor_link *link) {
 	struct harbor *harbor = link->harbor;
@@ -113,7 +114,7 @@ write_frame(struct harbor_link *link, const struct harbor_frame *frame) {
 	touch(link);
 }
 
-/* A word from harbor to harbor, which a node of the reference would ignore. */
+/* Sends a control word; `number` stands in the session of its frame. */
 static void
 write_word(struct harbor_link *link, const char *word, int number) {
 	struct harbor_frame frame = {
@@ -142,7 +143,7 @@ offer_parts(struct harbor_link *link) {
 	write_word(link, PARTS, PARTS_RULES);
 }
 
-/* Tells the peer what has come of parts, when it is much or `now`. */
+/* Tells the peer how many bytes of parts have come, when there are enough of them, or `now`. */
 static void
 confirm_parts(struct harbor_link *link, bool now) {
 	uint32_t size = lane_confirm_take(&link->reader.confirm, now);
@@ -150,7 +151,8 @@ confirm_parts(struct harbor_link *link, bool now) {
 		write_word(link, TAKEN, (int)size);
 }
 
-/* Bounds the bytes of parts under way: they suit the line, as far as it has been measured. */
+/* Sets how many bytes of parts may be unconfirmed: as many as the line carries in a round trip, if
+ * that is known and more than the default. */
 static void
 set_window(struct harbor_link *link) {
 	uint64_t rtt_ns = skynet_socket_round_trip(link->harbor->context, link->fd);
@@ -172,7 +174,7 @@ harbor_link_resume(struct harbor_link *link) {
 static void
 flush(struct harbor_link *link) {
 	struct lane_output *output = link->output;
-	/* It costs no system call of its own. */
+	/* A confirmation that leaves with other output costs no system call of its own. */
 	if (lane_output_ready(output))
 		confirm_parts(link, true);
 	lane_output_flush(output);
@@ -187,7 +189,8 @@ harbor_links_flush(struct harbor *harbor) {
 		struct harbor_link *link = &harbor->links[harbor->touched[i]];
 		if (link->output != NULL && !lane_output_gives_way(link->output))
 			flush(link);
-		/* Somebody waits for this service, and the rest goes later. */
+		/* A flush stops when messages wait for this service: the rest is written after
+		 * them. */
 		link->touched = link->output != NULL && lane_output_ready(link->output);
 		if (link->touched)
 			harbor->touched[kept++] = link->id;
@@ -214,7 +217,8 @@ queue_message(struct harbor_link *link, const struct harbor_frame *frame, uint64
 	touch(link);
 }
 
-/* Puts a message on its way: behind what waits of the same sender and receiver. Takes the data. */
+/* Sends a message, or queues it: when it is large, or when earlier ones of the same sender and
+ * receiver are still queued, which it must not overtake. Takes the data. */
 static void
 write_message(struct harbor_link *link, const struct waiting_message *message) {
 	struct harbor_frame frame = {
@@ -228,7 +232,8 @@ write_message(struct harbor_link *link, const struct waiting_message *message) {
 	};
 	struct lane_output *output = link->output;
 	uint64_t key = lane_key(message->source, message->destination);
-	/* What is small is gathered, so that many leave together. */
+	/* Small messages are copied into the gathered output, so that many leave with one system
+	 * call. */
 	size_t small = link->parts ? LARGE_SIZE : COPY_MAX;
 	if (frame.size > small || (output->lane != NULL && lane_output_waits(output, key))) {
 		queue_message(link, &frame, key);
@@ -254,12 +259,13 @@ send_message(struct harbor_link *link, const struct waiting_message *message) {
 		harbor_refuse(harbor, message, "overloaded: the link to that node is congested");
 		return;
 	}
-	/* The event that says so is on its way. */
+	/* The socket has failed, but its event has not reached this service yet. */
 	if (link->output->failed) {
 		harbor_refuse(harbor, message, "dead_node: the link is broken");
 		return;
 	}
-	/* Redirected requests are answered to another node: that one has to remember them. */
+	/* The answer to a redirected request goes to the node of its source, which remembers the
+	 * call. */
 	if (is_call && message->source >> HARBOR_SHIFT == (uint32_t)harbor->id) {
 		call_table_put(
 			&harbor->calls, message->source, message->session, message->destination);
@@ -304,7 +310,7 @@ go_up(struct harbor_link *link) {
 	struct waiting_message message;
 	link->state = LINK_UP;
 	tell_slave(link, 'U', "");
-	/* The first frame: by it the peer knows with whom it speaks when it answers. */
+	/* Only to a node of ours: it learns from this first frame that this end is one too. */
 	if (link->beats) {
 		write_ping(link);
 		offer_parts(link);
@@ -340,7 +346,7 @@ on_pong(struct harbor_link *link) {
 		set_window(link);
 }
 
-/* What the other end says about itself. Returns false when it is something else. */
+/* Handles a control word of the peer. Returns false when the frame is none. */
 static bool
 take_word(struct harbor_link *link, const struct harbor_frame *frame) {
 	if (frame->source >> HARBOR_SHIFT != (uint32_t)link->id)
@@ -364,8 +370,8 @@ take_word(struct harbor_link *link, const struct harbor_frame *frame) {
 	return true;
 }
 
-/* Types that carry pointers or commands inside one process. Multicast is none of them: only the
- * kernel marks a message as a shared one, and this is plain bytes. */
+/* Whether the type of a message carries pointers or commands, which only this process may send. (A
+ * multicast message from the network is plain bytes: only the kernel can mark one as shared.) */
 static bool
 is_internal(const struct harbor_frame *frame) {
 	return frame->type == PTYPE_SYSTEM || frame->type == PTYPE_HARBOR ||
@@ -399,7 +405,7 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 	}
 	if (frame->session > 0 && (frame->type == PTYPE_RESPONSE || frame->type == PTYPE_ERROR))
 		call_table_take(&harbor->calls, destination, frame->session);
-	/* Source 0 would mean this service. */
+	/* skynet_send would replace source 0 by this service. */
 	uint32_t source = frame->source != 0 ? frame->source : (uint32_t)link->id << HARBOR_SHIFT;
 	int result = skynet_send(harbor->context, source, destination,
 		frame->type | PTYPE_TAG_DONTCOPY, frame->session, frame->payload, frame->size);
@@ -411,7 +417,8 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 		served_table_put(&harbor->served, source, frame->session, destination);
 }
 
-/* It is not the node that was dialed. */
+/* The first bytes are not the id of the node that was dialed: another node, or one that wants to
+ * authenticate. Closes the link with the reason. */
 static void
 refuse_peer(struct harbor_link *link, int id, const char *bytes, size_t size) {
 	struct skynet_socket_greeting greeting = {.count = 0};
@@ -462,8 +469,8 @@ harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
 		skynet_socket_close(harbor->context, fd);
 		return;
 	}
-	/* Another process may have the id now, and its handles other services: the slave is asked
-	 * for each name again. */
+	/* The node may have been restarted, and its handles may mean other services now: names of
+	 * it are forgotten, and the slave is asked for them again. */
 	name_table_each(&harbor->names, forget_name, link);
 	link->local = false;
 	link->fd = fd;
@@ -479,7 +486,8 @@ harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
 	harbor->open[harbor->open_count++] = link->id;
 	skynet_socket_start(harbor->context, fd);
 	skynet_socket_nodelay(harbor->context, fd);
-	/* What waits is bounded here; at the end all of it is put into the queue of the socket. */
+	/* `output` bounds what waits. The queue of the socket is used only when the link is ended
+	 * in order, and must take all of it then. */
 	skynet_socket_limit(harbor->context, fd, 0, SKYNET_SOCKET_CLOSE);
 	skynet_socket_keepalive(
 		harbor->context, fd, KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, USER_TIMEOUT_MS);
@@ -490,7 +498,7 @@ void
 harbor_link_taken(struct harbor_link *link) {
 	if (link->state != LINK_TAKING)
 		return;
-	/* Not before: the answer could still have come to the slave. */
+	/* The id is sent only now: before, the answer of the peer could have gone to the slave. */
 	write_id(link);
 	if (link->dialed)
 		link->state = LINK_HANDSHAKE;

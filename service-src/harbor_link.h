@@ -24,35 +24,41 @@
 #define HARBOR_SHIFT 24
 #define NO_SOCKET    (-1)
 
-enum link_state { LINK_WAIT, LINK_TAKING, LINK_HANDSHAKE, LINK_UP, LINK_DOWN };
+enum link_state {
+	LINK_WAIT,      /* not linked so far: messages are queued for it, up to ten seconds */
+	LINK_TAKING,    /* this service has asked for the events of the socket */
+	LINK_HANDSHAKE, /* this end has dialed and waits for the id of the peer */
+	LINK_UP,
+	LINK_DOWN, /* lost, or there is no such node: messages are refused at once */
+};
 
 struct harbor_link {
 	struct harbor *harbor;
 	int id; /* of the peer */
 	int fd; /* socket id, NO_SOCKET */
 	enum link_state state;
-	bool local;   /* DOWN only for this service: the kernel delivers inside the process */
+	bool local;   /* the node runs in this process: the kernel delivers, `state` is LINK_DOWN */
 	bool dialed;  /* this end has made the connection */
 	bool beats;   /* the peer answers heartbeats */
-	bool touched; /* it is in the list of the harbor */
-	uint64_t heard_ns;
-	uint64_t ping_ns;           /* when the ping went out that was not answered; 0: none */
-	uint64_t rtt_ns;            /* shortest round trip, where the system does not know it */
-	bool parts;                 /* the peer takes parts */
-	uint32_t last_number;       /* of a message in parts */
-	struct lane_output *output; /* there is one while there is a socket */
+	bool touched; /* its id is in `touched` of the harbor */
+	uint64_t heard_ns;          /* when bytes came last */
+	uint64_t ping_ns;           /* when the oldest unanswered ping was sent; 0: none */
+	uint64_t rtt_ns;            /* shortest one of a ping, where the system has none */
+	bool parts;                 /* the peer takes large messages in parts */
+	uint32_t last_number;       /* of the last message that was sent in parts */
+	struct lane_output *output; /* NULL while there is no socket */
 	struct frame_reader reader;
-	struct message_queue queue;
+	struct message_queue queue; /* messages that wait for LINK_UP */
 };
 
 struct harbor {
 	struct skynet_context *context;
 	int id;
 	uint32_t slave;
-	int64_t tick_ms; /* heartbeat */
-	bool ticking;    /* a timer is under way */
-	int tick_session;
-	uint64_t tick_start_ns;
+	int64_t tick_ms;        /* interval of heartbeats and expiries */
+	bool ticking;           /* the timer is armed; it is not while nothing can expire */
+	int tick_session;       /* its session */
+	uint64_t tick_start_ns; /* when it was armed */
 	struct call_table calls;
 	struct served_table served;
 	struct name_table names;
@@ -61,61 +67,63 @@ struct harbor {
 	int open_count;
 	int touched[HARBOR_COUNT]; /* harbor ids of the links that may have something to write */
 	int touched_count;
-	uint64_t drop_told_ns; /* when a dropped message was last told of in the log; 0: never */
-	uint64_t drops_untold; /* since then */
-	uint32_t unsettled;    /* messages since they were written to */
+	uint64_t drop_told_ns; /* when a dropped message was last logged; 0: never */
+	uint64_t drops_untold; /* dropped messages since then, which were not logged */
+	uint32_t unsettled;    /* messages handled since output was written */
 };
 
 /// The link that uses a socket, NULL when there is none.
 struct harbor_link *harbor_find_link(struct harbor *harbor, int fd);
 
-/// Gives a socket to a link. `dialed`: this end has made the connection. `beats`: the peer is
-/// known to answer heartbeats. Closes the socket when the link has a working one.
+/// Begins to use socket `fd` for a link, or closes it when the link has a socket already. `dialed`:
+/// this end has made the connection. `beats`: the peer is known to answer heartbeats.
 void harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats);
 
-/// The socket belongs to this service now: what the peer says from here on comes to it.
+/// The events of the socket come to this service from here on, no longer to the slave: the
+/// handshake can begin.
 void harbor_link_taken(struct harbor_link *link);
 
-/// Closes the link when all has been sent, else as harbor_link_close.
+/// As harbor_link_close, but what waits to be sent is left to the socket, which sends it first.
 void harbor_link_end(struct harbor_link *link);
 
-/// The node runs in this process, and the kernel delivers to it: no socket is needed, and what
-/// still comes to this link comes too late. Ends a link with a socket.
+/// The node of this link runs in this process: from now on the kernel delivers to it, without this
+/// service. Closes the socket if there is one.
 void harbor_link_join(struct harbor_link *link);
 
-/// Closes the socket, fails what waits for answers or for the link, tells the slave.
+/// Closes the socket, fails the calls to that node and the messages queued for it, and tells the
+/// slave. Borrows `reason`, which goes to the log.
 void harbor_link_close(struct harbor_link *link, const char *reason);
 
-/// Bytes have arrived. Borrows them.
+/// Handles bytes that have arrived: the id of the peer first, then frames. Borrows them.
 void harbor_link_receive(struct harbor_link *link, const char *bytes, size_t size);
 
 /// Sends to a handle of the peer, or queues. Takes `message->data`.
 void harbor_link_send(struct harbor_link *link, const struct waiting_message *message);
 
-/// The system takes bytes again.
+/// Goes on sending: the socket can take bytes again.
 void harbor_link_resume(struct harbor_link *link);
 
-/// Writes what the links have to write, as far as the system takes it.
+/// Writes the output of all touched links, as far as their sockets take it.
 void harbor_links_flush(struct harbor *harbor);
 
-/// A heartbeat, and the end of a link that has been silent for too long. `slept`: so has this
-/// process, and the silence of the peer says nothing.
+/// Sends a heartbeat, or closes the link when the peer has been silent for too long. `slept`: this
+/// process itself stood still meanwhile, so the silence does not count.
 void harbor_link_tick(struct harbor_link *link, uint64_t now_ns, bool slept);
 
-/// Tells the sender that its message was not delivered, and frees it. Takes `message->data`.
-/// Borrows `reason`, see skynet's error kinds.
+/// Answers a message that cannot be delivered with an error. Takes `message->data`. Borrows
+/// `reason`: a kind of skynet.error_kind, or "kind: text".
 void harbor_refuse(
 	struct harbor *harbor, const struct waiting_message *message, const char *reason);
 
-/// Fails the messages of a queue that have waited for too long.
+/// Refuses the messages of a queue that have waited for ten seconds. Borrows `reason`, as above.
 void harbor_expire(
 	struct harbor *harbor, struct message_queue *queue, uint64_t now_ns, const char *reason);
 
-/// Notes in the log that a message for another node is not sent: one line in a second at most, with
-/// how many there were without.
+/// Logs that a message for another node was dropped: at most one line in a second, which counts
+/// those that had none.
 void harbor_log_drop(struct harbor *harbor, const struct waiting_message *message);
 
-/// Makes harbor_link_tick be called, and queues expire, from now on.
+/// Arms the timer that calls harbor_link_tick and expires queued messages, unless it is armed.
 void harbor_start_ticking(struct harbor *harbor);
 
 #endif
