@@ -1,7 +1,9 @@
 ---Control of the cluster on this node: names of nodes, listeners, registered services. No
----arguments; local name .clusterd. Requests and answers do not pass here: `clustersender` (one per
----node, started by whoever first sends there) and `clusteragent` (one per connection), in C, carry
----them. They ask this service, by text, for what they need to know.
+---arguments; local name .clusterd.
+---
+---Requests and answers do not pass here. C services carry them: `clustersender`, one for each other
+---node, started by its first user, and `clusteragent`, one for each incoming connection. They ask for
+---addresses and names in plain text (`question`); Lua services send `lua` messages (`command`).
 local skynet = require "skynet"
 require "skynet.manager"
 local core = require "skynet.core"
@@ -10,16 +12,16 @@ local cluster_names = require "skynet.cluster_names"
 
 local DEFAULT_MAXCLIENT <const> = 1024
 local SENDER <const> = ".clustersender:"
-local EVENTS_KEPT <const> = 256
+local EVENTS_KEPT <const> = 256 -- for watchers that come late
 local CHANGED <const> = "changed"
 local WAITING <const> = {} -- result of a command that answers later
-local PEER_NAME <const> = "__skynet_peer" -- nodes find out about each other with it
+local PEER_NAME <const> = "__skynet_peer" -- the name that probes ask for, see cluster_frame.h
 
 ---@type table<string, string|false> node to address; false: down on purpose
 local nodes = {}
 ---@type table<string, any>
 local options = {}
----@type table<string, fun(found: boolean)[]> node to those who wait for its address
+---@type table<string, fun()[]> node to the functions that wait for its address
 local waiting = {}
 ---@type table<string, integer> registered name to handle
 local handles = {}
@@ -27,7 +29,7 @@ local handles = {}
 local names = {}
 ---@type table<integer, { agent: integer, listener: { count: integer } }> socket id to connection
 local connections = {}
----@type table<string, integer> identity of a sender elsewhere to socket id of its connection
+---@type table<string, integer> identity of a sender elsewhere to the socket id of its connection
 local followed = {}
 ---@type table<string, integer> node and packed address to proxy
 local proxies = {}
@@ -59,7 +61,7 @@ local function address_text(node)
 	return ("%s %d %d"):format(host, port, call_timeout())
 end
 
----Ends the waiting for nodes that are known by now, or for all.
+---Runs what waits for nodes whose address is known by now, or for any node.
 ---@param all boolean?
 local function wake_waiting(all)
 	for node, list in pairs(waiting) do
@@ -88,7 +90,7 @@ end
 ---@field node string
 ---@field what string  "up", "down" or "changed"
 
----@type cluster.event[] the last ones
+---@type cluster.event[] the newest EVENTS_KEPT, by number
 local events = {}
 local event_count = 0
 ---@type (fun(...): boolean)[] responses of those who wait for the next one
@@ -204,8 +206,8 @@ function question.closed(_, _, id)
 	end
 end
 
----A connection is from this sender: what is left of an earlier one ends first, so that nothing of
----it comes behind what is new.
+---An agent knows now which sender its connection is from. An earlier connection of that sender ends
+---first, with all that is left of it, so that no old request is served after a new one.
 function question.identity(source, session, text)
 	local identity, id = text:match "^(%x+) (%d+)$"
 	id = math.tointeger(tonumber(id))
@@ -364,6 +366,8 @@ local function start_sender(node)
 	return find_sender(node) or skynet.launch("clustersender", node) or find_sender(node)
 end
 
+---The sender of a node; nil when the node is down or absent. Waits until its address is known.
+---@async
 function command.sender(_, node)
 	local task = coroutine.running()
 	local ready = false

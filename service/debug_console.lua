@@ -91,6 +91,7 @@ local function run_command(session, line)
 	report(session, pcall(command.run, session, table.unpack(session.words, 2)))
 end
 
+---@async
 ---@param session skynet.console.session
 ---@param given string?
 ---@return boolean

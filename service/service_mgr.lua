@@ -143,6 +143,7 @@ local function ready(key, entry, address)
 	watch_node_of(address)
 end
 
+---@async
 ---@param name string
 ---@return integer? address
 local function start_service(name, ...)

@@ -10,7 +10,7 @@ local core = require "skynet.core"
 local cluster_names = require "skynet.cluster_names"
 
 local SENDER <const> = ".clustersender:"
----Waiting for events is not ended by the setting `call_timeout`.
+---For waits that the setting `call_timeout` must not end: longer than any process lives.
 local FOREVER_CS <const> = 0x7fffffff
 local HANDLE_MAX <const> = 0xffffffff
 local PORT_MAX <const> = 65535
@@ -50,7 +50,7 @@ end
 ---| integer  a handle of the other node
 ---| string   "@name" registered there, ".name" local there, or a global name of its harbor network
 
----The sender of a node, started at the first use.
+---The service that sends to a node, by the name of the node; started when it is first looked up.
 ---@type table<string, integer>
 local senders = setmetatable({}, {
 	__index = function(self, node)
@@ -91,7 +91,9 @@ function cluster.call_timeout(timeout, node, address, ...)
 	return skynet.call_timeout(timeout, senders[node], "lua", true, timeout, address, ...)
 end
 
----Send a message without an answer. Returns at once; a message that cannot be sent is lost.
+---Send a message without an answer. Waits only while too much waits for the node already (policy
+---`block` of `cluster_buffer_policy`). A message that cannot be sent is lost.
+---@async
 ---@param node string
 ---@param address cluster.address
 ---@param ... any
@@ -124,7 +126,7 @@ function cluster.reload(nodes)
 	skynet.call(clusterd, "lua", "reload", nodes)
 end
 
----Give a service a name for other nodes, which call it as "@name".
+---Give a service a name under which other nodes can call it, as "@name".
 ---@async
 ---@param name string
 ---@param handle integer?  default: this service
@@ -134,7 +136,7 @@ function cluster.register(name, handle)
 	skynet.call(clusterd, "lua", "register", name, handle)
 end
 
----Take a name back. An unknown one is ignored.
+---Take a name away again. An unknown name is ignored.
 ---@async
 ---@param name string
 function cluster.unregister(name)
@@ -230,7 +232,7 @@ function cluster.get_sender(node)
 end
 
 ---Call `func(node, what)` whenever a connection to a node is "up" or "down", or its address is
----"changed". Events that are in the past are not told.
+---"changed". Only what happens after this call is reported.
 ---@async
 ---@param func fun(node: string, what: string)
 function cluster.on_node(func)

@@ -83,6 +83,7 @@ function command.INFO(...)
 end
 
 ---Ends this service.
+---@async
 function command.EXIT()
 	skynet.exit()
 end

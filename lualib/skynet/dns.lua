@@ -139,6 +139,7 @@ local asking_meta = {
 }
 
 -- One question to one server. The answer, or nil when there was none within `timeout`.
+---@async
 local function ask(server, name, qtype, timeout)
 	local id = random_id()
 	local token = {}
@@ -220,6 +221,7 @@ local look_up_meta = {
 }
 
 -- The addresses, asked for once however many wait for them. Nil and the reason when there are none.
+---@async
 local function look_up(key, name, qtype)
 	local token = {}
 	while pending[key] do

@@ -55,7 +55,7 @@ end
 
 ---@param peer skynet.harbor_links.peer
 ---@param linked boolean
----@param reason string?  why it is not, for those who have waited for that
+---@param reason string?  why the link is down, for `harbor.link`
 local function set_linked(peer, linked, reason)
 	if linked == peer.linked then
 		return
@@ -84,7 +84,7 @@ local function hand_over(peer, fd, dialed)
 	transport.open(peer.id, fd, dialed, peer.ours)
 end
 
----Dial once. False: there was nobody.
+---Dial once. False when the node cannot be reached; true also when there is no need to any more.
 ---@async
 ---@param peer skynet.harbor_links.peer
 ---@return boolean
@@ -106,12 +106,12 @@ local function dial_once(peer)
 	return true
 end
 
----Dial until there is a link, or no more reason to.
+---Dial until there is a link, or the node is gone, or this node stops.
 ---@async
 ---@param peer skynet.harbor_links.peer
 local function dial(peer)
 	if peer.dialing then
-		-- it may sleep, and the address may be new
+		-- the task that dials may be in a pause: there is a reason to try at once
 		skynet.wakeup(peer)
 		return
 	end
@@ -154,7 +154,7 @@ transport.on("D", function(text)
 	end
 end)
 
----Somebody has connected to this node.
+---Handle a connection that was made to this node: read the id of the peer and hand the socket over.
 ---@async
 ---@param fd integer
 ---@param from string
@@ -192,8 +192,8 @@ function links.listen(id, address, lost)
 	end)
 end
 
----The master says which nodes that are going to dial this one are of ours, by a string of their
----ids: they answer heartbeats from the first one on, and are lost when they do not.
+---The master tells which of the nodes that are going to dial this one answer heartbeats: nodes of
+---this kind, given by a string of their ids as bytes. They have to from the first heartbeat on.
 ---@param ids any
 function links.expect(ids)
 	for i = 1, type(ids) == "string" and #ids or 0 do

@@ -33,6 +33,7 @@ end
 -- ---- opening and closing ----
 
 -- Waits until the socket is open. True, or nil and why not.
+---@async
 local function await_open(entry, timeout)
 	local opening <close> = entries.opening(entry)
 	if timeout then
@@ -203,6 +204,7 @@ end
 -- ---- reading ----
 
 -- Waits until there is what is wanted, or the end. Nil and a message when it took too long.
+---@async
 local function await(entry, wanted)
 	if entry.reading or entry.woken then
 		error("socket is being read by another coroutine", 3)

@@ -227,6 +227,7 @@ local function address_text(self)
 	return tostring(self.__host)
 end
 
+---@async
 local function connect_for_ever(self)
 	local pause = 0
 	repeat
@@ -292,6 +293,7 @@ local function become_connector(self, once, timeout)
 end
 
 -- Waits for the connector. Nil when that takes longer than until `deadline`.
+---@async
 local function await_connector(self, deadline)
 	local token = {}
 	table.insert(self.__waiting, token)

@@ -35,6 +35,7 @@ local TIMEOUT <const> = "timeout"
 
 -- ---- what response functions read from ----
 
+---@async
 local function read(sock, n)
 	local data = socket.read(sock[1], n)
 	if not data then
@@ -43,6 +44,7 @@ local function read(sock, n)
 	return data
 end
 
+---@async
 local function readline(sock, separator)
 	local line = socket.readline(sock[1], separator)
 	if not line then
@@ -124,6 +126,7 @@ local function end_dispatch(link, reason)
 	socket.close(link.fd)
 end
 
+---@async
 local function next_waiter(link)
 	while link.first > link.last do
 		if link.down or link.eof then

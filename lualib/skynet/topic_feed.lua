@@ -60,6 +60,7 @@ local attempt
 ---@type async fun(feed: topic_feed.feed, number: integer): boolean
 local open
 
+---End the attempt to reach a node, with this result, and wake the tasks that wait for it.
 ---@param feed topic_feed.feed
 ---@param state topic_feed.state
 local function settle(feed, state)
@@ -92,7 +93,7 @@ local function retry_later(feed)
 	feed.delay = math.min(feed.delay * 2, RETRY_LAST_CS)
 end
 
----The node may have another feed that was spare.
+---A feed was lost: another feed, spare so far, may lead to the same node.
 local function try_spare()
 	for _, feed in pairs(feeds) do
 		if feed.state == STATE.SPARE and feed.token ~= own_token then
@@ -143,7 +144,8 @@ local function pull(feed, number)
 	end
 end
 
----Ask the node, and open an outbox there when something is wanted. Raises when the node is lost.
+---Ask the node for its token, and open an outbox there when something is wanted. Raises when it
+---cannot be reached.
 ---@async
 ---@param feed topic_feed.feed
 ---@param number integer  of the attempt
@@ -162,7 +164,7 @@ function open(feed, number)
 	end
 	feed.service, feed.token, feed.delay = service, token, RETRY_FIRST_CS
 	if #sent == 0 and next(wanted) then
-		-- since it was asked
+		-- the first topic became wanted while the node was asked
 		return open(feed, number)
 	elseif #sent == 0 or has_other_feed(feed, token) then
 		settle(feed, #sent == 0 and STATE.IDLE or STATE.SPARE)
@@ -214,7 +216,7 @@ function topic_feed.kick(key)
 	return feed ~= nil
 end
 
----There is a node by this key, or it is somewhere else now.
+---Add the node with this key, or replace the way to it after its address has changed.
 ---@param key string|integer
 ---@param find async fun(): integer
 ---@param call async fun(service: integer, ...: any): ...
@@ -240,8 +242,8 @@ local function wait_settled(feed)
 	end
 end
 
----Do something with each of some feeds when it is not being asked any more. Returns when all of
----that is done, or after a while.
+---Call `func` for each feed as soon as it is not being asked any more. Returns when all calls are
+---done, after PATIENCE_CS at the latest.
 ---@async
 ---@param list topic_feed.feed[]
 ---@param func async fun(feed: topic_feed.feed)
@@ -274,7 +276,8 @@ function topic_feed.settle()
 	for_each_settled(list, nothing)
 end
 
----A node has come to us: one that we could not reach may be that one. Returns when it was asked.
+---A node has opened an outbox here, so it can be reached: try the lost feeds again, one of which
+---may lead to it. Returns when these attempts have ended, if anything is wanted.
 ---@async
 ---@param token integer  of that node
 function topic_feed.heard_of(token)
@@ -289,7 +292,6 @@ function topic_feed.heard_of(token)
 	for _, feed in ipairs(list) do
 		begin(feed)
 	end
-	-- when nothing is wanted from there it need not wait
 	if next(wanted) then
 		for_each_settled(list, nothing)
 	end

@@ -9,15 +9,15 @@ local outbox = {}
 
 local skynet = require "skynet"
 
----One answer: it ends with the message that makes it this large.
+---An answer to a pull ends with the message that brings it to this size.
 local BATCH_BYTES <const> = 256 << 10
 local BATCH_COUNT <const> = 1000
----What a message costs beyond its text, about.
+---Memory that a message takes beyond its payload, roughly.
 local OVERHEAD <const> = 128
 ---A pull is answered after this time, with nothing; a node that does not pull is forgotten.
 local SWEEP_CS <const> = 3000
 local SILENCE_CS <const> = 9000
----The same for a node that is known to have lost its connection.
+---The same for a node whose pull could not be answered: its connection was lost.
 local RETURN_CS <const> = 1000
 
 ---@class topic_outbox.message
@@ -243,8 +243,8 @@ function outbox.pull(token, ack)
 	end
 end
 
----The link to a node has broken: nothing may answer what it has asked before. When it is back it
----may be another process, which would take that for the answer to a question of its own.
+---The link to a node has broken: its pull must not be answered any more. A new process that has the
+---id of the node by then would take the answer for that to a request of its own.
 ---@param id integer  harbor id
 function outbox.node_down(id)
 	for _, peer in pairs(peers) do

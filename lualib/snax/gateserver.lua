@@ -67,6 +67,7 @@ local SHORT <const> = 16 -- messages in the mailbox
 ---@type table<integer, true>
 local held = {}
 
+---@async
 local function resume_held()
 	repeat
 		skynet.sleep(1)
@@ -125,6 +126,7 @@ end
 -- ---- the listener ----
 
 -- Waits until the listener is bound; CONNECT tells where.
+---@async
 local function await_bound(conf)
 	opening = { conf = conf }
 	skynet.wait(opening)
