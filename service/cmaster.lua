@@ -48,11 +48,12 @@ end
 
 ---Tell a member of ours that it cannot join, and why.
 ---@param fd integer
----@param extension table?
+---@param from string
+---@param incarnation integer?
 ---@param reason string
-local function refuse(fd, extension, reason)
-	skynet.error("refused a slave: " .. reason)
-	if extension then
+local function refuse(fd, from, incarnation, reason)
+	skynet.error(("refused a slave from %s: %s"):format(from, reason))
+	if incarnation then
 		control.write(fd, "E", reason:sub(1, REASON_MAX))
 	end
 end
@@ -61,14 +62,14 @@ end
 ---@param fd integer
 ---@param id integer
 ---@param address string
----@param extension table?
+---@param incarnation integer?
 ---@return cmaster.member
-local function join(fd, id, address, extension)
+local function join(fd, id, address, incarnation)
 	local member = {
 		id = id,
 		address = address,
 		fd = fd,
-		incarnation = extension and extension.incarnation,
+		incarnation = incarnation,
 		met = {},
 		heard = skynet.now(),
 	}
@@ -77,6 +78,7 @@ local function join(fd, id, address, extension)
 		old.fd = nil
 	end
 	members[id] = nil
+	local extension = incarnation and { incarnation = incarnation }
 	local dialers, ours = 0, ""
 	for other_id, other in pairs(members) do
 		if other.fd then
@@ -92,35 +94,36 @@ local function join(fd, id, address, extension)
 		end
 	end
 	members[id] = member
-	control.write(fd, "W", dialers, extension and { ours = ours } or nil)
+	control.write(fd, "W", dialers, extension and { ours = ours })
 	skynet.error(("harbor %d has joined (%s)"):format(id, address))
 	return member
 end
 
 ---@async
 ---@param fd integer
+---@param from string
 ---@return cmaster.member?
-local function handshake(fd)
+local function handshake(fd, from)
 	socket.timeout(fd, HELLO_CS)
 	local letter, id, address, extension = control.read(fd)
 	local demands = not letter and id == control.EMPTY and control.demands(fd)
 	if demands then
-		refuse(fd, nil, demands)
+		refuse(fd, from, nil, demands)
 		return nil
-	elseif letter ~= "H" or not control.is_id(id) or type(address) ~= "string" or address == "" then
-		refuse(fd, nil, "its first message is not H with an id and an address")
+	elseif letter ~= "H" or not control.is_id(id) or not control.is_address(address) then
+		refuse(fd, from, nil, "its first message is not H with an id and an address")
 		return nil
 	end
 	socket.timeout(fd)
-	extension = control.extension(extension)
+	local incarnation = control.incarnation(extension)
 	local old = members[id]
-	local same = extension and old and old.incarnation == extension.incarnation
+	local same = incarnation and old and old.incarnation == incarnation
 	if old and old.fd and not same then
-		refuse(fd, extension, ("harbor id %d is taken by %s"):format(id, old.address))
+		refuse(fd, from, incarnation, ("harbor id %d is taken by %s"):format(id, old.address))
 		return nil
 	end
 	local old_fd = old and old.fd
-	local member = join(fd, id, address, extension)
+	local member = join(fd, id, address, incarnation)
 	if old_fd then
 		socket.shutdown(old_fd)
 	end
@@ -178,7 +181,7 @@ local function accept(fd, from)
 	if not socket.start(fd) then
 		return
 	end
-	local ok, member = pcall(handshake, fd)
+	local ok, member = pcall(handshake, fd, from)
 	if ok and member then
 		local served, err = pcall(serve, member, fd)
 		if not served then

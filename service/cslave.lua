@@ -22,9 +22,9 @@ local listener
 local on = {}
 
 function on.C(id, address, extension)
-	if control.is_id(id) and id ~= own_id and type(address) == "string" then
+	if control.is_id(id) and id ~= own_id and control.is_address(address) then
 		-- a process that nobody has told from the one before has names of its own
-		if not links.announced(id, address, control.extension(extension)) then
+		if not links.announced(id, address, control.incarnation(extension)) then
 			names.forget_node(id)
 		end
 	else
@@ -86,11 +86,24 @@ end
 
 -- ---- start and stop ----
 
+---A setting that a member cannot do without.
+---@param key string
+---@return string
+local function must_have(key)
+	local value = skynet.getenv(key)
+	if not value then
+		error(("setting '%s' is missing: a node with harbor id %d needs it (harbor = 0: no network)")
+			:format(key, own_id), 0)
+	end
+	return value
+end
+
 ---@async
 local function join()
-	local address, master = skynet.getenv "address", skynet.getenv "master"
-	if not address or not master then
-		error("settings 'address' and 'master' are needed when 'harbor' is not 0", 0)
+	local address, master = must_have "address", must_have "master"
+	if address:match ":0+$" then
+		error(("setting 'address' is '%s': others are told it as it is, so it needs a port")
+			:format(address), 0)
 	end
 	listener = links.listen(own_id, address, lose_names)
 	local fd = membership.reach { id = own_id, address = address, master = master }

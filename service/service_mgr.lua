@@ -8,6 +8,7 @@
 local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"
+local report = require "skynet.service_report"
 
 local SNAX <const> = "snaxd"
 local GLOBAL <const> = "@"
@@ -17,9 +18,6 @@ local LOCAL_MANAGER <const> = ".service"
 local PATIENCE <const> = 300
 ---The start and the end of a service are waited for, whatever `call_timeout` says.
 local FOREVER_CS <const> = 0x7fffffff
----Between two attempts to report to the manager of the network, the first and the longest.
-local REPORT_CS <const> = 100
-local REPORT_MAX_CS <const> = 500
 
 ---@enum service_mgr.state
 local STATE <const> = { QUERIED = 1, LAUNCHING = 2, READY = 3, FAILED = 4 }
@@ -396,42 +394,6 @@ local function serve_network()
 	skynet.register(NETWORK_MANAGER)
 end
 
----Wait until node `id` is linked again, or the manager of the network is on another one.
----@async
----@param id integer
-local function await_manager(id)
-	local connected = false
-	skynet.fork(function()
-		harbor.connect(id)
-		connected = true
-	end)
-	local pause = REPORT_CS
-	skynet.yield()
-	while not connected and skynet.harbor(harbor.queryname(NETWORK_MANAGER)) == id do
-		skynet.sleep(pause)
-		pause = math.min(pause * 2, REPORT_MAX_CS)
-	end
-end
-
----Report again whenever the link to the manager of the network has been broken: it has forgotten
----this node, or is another process, perhaps with another harbor id.
----@async
-local function stay_reported()
-	while true do
-		local id = skynet.harbor(harbor.queryname(NETWORK_MANAGER))
-		harbor.link(id)
-		await_manager(id)
-		local ok, _, err
-		repeat
-			ok, _, err = pcall(skynet.call, NETWORK_MANAGER, "lua", "REPORT", skynet.self())
-			-- the name may still be that of the process before
-			if not ok or err then
-				skynet.sleep(REPORT_CS)
-			end
-		until ok and not err
-	end
-end
-
 ---Ask the manager of the network for what is shared, and tell it about this node.
 ---@async
 local function join_network()
@@ -449,8 +411,7 @@ local function join_network()
 		end
 	end
 
-	skynet.call(NETWORK_MANAGER, "lua", "REPORT", skynet.self())
-	skynet.fork(stay_reported)
+	report.keep(NETWORK_MANAGER)
 end
 
 skynet.start(function()

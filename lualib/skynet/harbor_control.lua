@@ -25,6 +25,8 @@ local BACKOFF_STEPS <const> = 10
 
 ---What `read` says of a size of 0; see `demands`.
 control.EMPTY = "empty"
+---What `read` says of what is not packed values that begin with a letter.
+control.GARBAGE = "garbage"
 
 ---Heartbeats missed before the other end counts as lost.
 control.BEATS_MISSED = 3
@@ -57,8 +59,8 @@ function control.demands(fd)
 	return more and socket_driver.demands("\0" .. more) or nil
 end
 
----Wait for the next message. Nil at the end of the stream and for what is not a message; nil and
----"timeout" when nothing has come in time; nil and "empty" for a size of 0.
+---Wait for the next message. Nil at the end of the stream; nil and "timeout" when nothing has come
+---in time; nil and "empty" for a size of 0; nil and "garbage" for what is not a message.
 ---@async
 ---@param fd integer
 ---@return string? letter
@@ -77,7 +79,7 @@ function control.read(fd)
 	end
 	local values = table.pack(pcall(skynet.unpack, text))
 	if not values[1] or type(values[2]) ~= "string" then
-		return nil
+		return nil, control.GARBAGE
 	end
 	return table.unpack(values, 2, values.n)
 end
@@ -158,16 +160,52 @@ function control.extension(value)
 	return type(value) == "table" and value or nil
 end
 
+---Which process an H or a C speaks of, or nil when that is a node of the reference.
+---@param value any  its extension
+---@return integer? incarnation
+function control.incarnation(value)
+	local incarnation = type(value) == "table" and value.incarnation
+	return math.type(incarnation) == "integer" and incarnation or nil
+end
+
+---Whether that can be where a node is. It gets into logs, so it has no control characters.
+---@param value any
+---@return boolean
+function control.is_address(value)
+	return type(value) == "string" and value ~= "" and not value:find "%c"
+end
+
+---Open a socket. What is no address raises, at a place that says nothing to an operator.
+---@async
+---@return integer? fd
+---@return string? reason
+---@return boolean? hopeless  it is no address
+local function try(open, ...)
+	local ok, fd, reason = pcall(open, ...)
+	if not ok then
+		return nil, (tostring(fd):gsub("^[^:]+:%d+: ", "")), true
+	end
+	return fd, reason
+end
+
+---Connect to another node.
+---@async
+---@param address string
+---@return integer? fd
+---@return string? reason
+---@return boolean? hopeless  it is no address: the next attempt will not do better
+function control.dial(address)
+	return try(socket.open, address, nil, control.dial_timeout(), true)
+end
+
 ---Listen on `address`; raises a message that names it.
 ---@async
 ---@param address string
 ---@param accept fun(fd: integer, from: string)
 ---@return integer fd
 function control.listen(address, accept)
-	-- a bad address raises, a taken one gives nil
-	local ok, fd, reason = pcall(socket.listen, address, nil, nil, true)
-	if not ok or not fd then
-		reason = ok and reason or fd
+	local fd, reason = try(socket.listen, address, nil, nil, true)
+	if not fd then
 		error(("cannot listen on '%s'%s"):format(address,
 			type(reason) == "string" and ": " .. reason or ""), 0)
 	end

@@ -93,10 +93,12 @@ local function dial_once(peer)
 	if transport.is_sibling(peer.id) then
 		return true
 	end
-	local ok, fd, err = pcall(socket.open, address, nil, control.dial_timeout(), true)
-	if not ok or not fd then
-		skynet.error(("cannot connect to harbor %d at %s: %s"):format(peer.id, address,
-			ok and err or fd))
+	local fd, err, hopeless = control.dial(address)
+	if not fd then
+		skynet.error(("cannot connect to harbor %d at %s: %s"):format(peer.id, address, err))
+		if hopeless and peer.address == address then
+			peer.address = nil
+		end
 		return false
 	elseif peer.open or peer.address ~= address or stopping then
 		socket.close(fd)
@@ -207,15 +209,14 @@ end
 ---The master says where a node is.
 ---@param id integer
 ---@param address string
----@param extension table?  nil: a node of the reference
+---@param incarnation integer?  nil: a node of the reference
 ---@return boolean known  it is the process that this node has heard of before
-function links.announced(id, address, extension)
+function links.announced(id, address, incarnation)
 	local peer = peer_of(id)
-	local incarnation = extension and extension.incarnation
 	local known = incarnation ~= nil and peer.incarnation == incarnation
 	local same = incarnation and
 		(peer.incarnation == nil or peer.incarnation == incarnation)
-	peer.address, peer.incarnation, peer.ours = address, incarnation, extension ~= nil
+	peer.address, peer.incarnation, peer.ours = address, incarnation, incarnation ~= nil
 	if not peer.open then
 		skynet.fork(dial, peer)
 	elseif same then

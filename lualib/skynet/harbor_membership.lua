@@ -36,16 +36,23 @@ local heard = 0
 local waiters = {}
 local stopping = false
 
----@async
----@return integer? fd
----@return string? err
-local function dial()
-	local ok, new_fd, err =
-		pcall(socket.open, settings.master, nil, control.dial_timeout(), true)
-	if not ok then
-		return nil, tostring(new_fd)
+---What the end of an attempt to join means.
+---@param letter string?
+---@param value any
+---@param demands string|false|nil
+---@return string
+local function why_not(letter, value, demands)
+	local master = ("the master at '%s'"):format(settings.master)
+	if letter == "E" and type(value) == "string" then
+		return ("%s refuses this node: %s"):format(master, value)
+	elseif demands then
+		return ("cannot join %s: %s"):format(master, demands)
+	elseif value == "timeout" and not letter then
+		return master .. " does not answer"
+	elseif letter or value == control.EMPTY or value == control.GARBAGE then
+		return master .. " does not answer as a master does: is another program there?"
 	end
-	return new_fd, err
+	return ("%s has closed the connection: harbor id %d may be taken"):format(master, settings.id)
 end
 
 ---Say H and wait for W. Raises when the master refuses.
@@ -64,15 +71,8 @@ local function say_hello(new_fd)
 		ours = control.extension(extension) ~= nil
 		heard = skynet.now()
 		return value, control.extension(extension)
-	elseif letter == "E" then
-		error(("the master refuses: %s"):format(tostring(value)), 0)
 	end
-	if not letter and value == "timeout" then
-		error(("the master at '%s' does not answer"):format(settings.master), 0)
-	elseif demands then
-		error(("cannot join the master at '%s': %s"):format(settings.master, demands), 0)
-	end
-	error(("the master refuses harbor id %d: it may be taken"):format(settings.id), 0)
+	error(why_not(letter, value, demands), 0)
 end
 
 ---Connect to the master, which may be starting just now; raises when it cannot be reached.
@@ -84,12 +84,12 @@ function membership.reach(how)
 	local deadline = skynet.now() + REACH_CS
 	local failures = 0
 	while true do
-		local new_fd, err = dial()
+		local new_fd, err, hopeless = control.dial(how.master)
 		if new_fd then
 			return new_fd
 		end
 		failures = failures + 1
-		if skynet.now() >= deadline and failures >= DIALS_MIN then
+		if hopeless or skynet.now() >= deadline and failures >= DIALS_MIN then
 			error(("cannot connect to the master at '%s': %s"):format(how.master, err), 0)
 		end
 		skynet.sleep(control.backoff(failures))
@@ -154,7 +154,7 @@ local function rejoin()
 	local failures = 0
 	while not stopping do
 		skynet.sleep(control.backoff(failures))
-		local new_fd = dial()
+		local new_fd = control.dial(settings.master)
 		if new_fd then
 			local ok, err = pcall(say_hello, new_fd)
 			if ok then

@@ -16,8 +16,12 @@ fails "no_master" "*cannot connect to the master at '127.0.0.1:*" ''
 hold_port
 fails "address_in_use" "*cannot listen on '127.0.0.1:$held_port'*" \
 	"address = \"127.0.0.1:$held_port\""
-fails "no_address" "*'address' and 'master' are needed*" 'address = false'
-fails "an_address_that_is_none" "*cannot listen on 'nonsense'*" 'address = "nonsense"'
+fails "no_address" "*setting 'address' is missing*" 'address = false'
+fails "no_master_setting" "*setting 'master' is missing*" 'master = false'
+fails "an_address_that_is_none" "*cannot listen on 'nonsense': Invalid address nonsense" 'address = "nonsense"'
+fails "a_port_that_nobody_can_dial" "*'address' is '127.0.0.1:0': *" 'address = "127.0.0.1:0"'
+fails "a_master_that_is_no_address" "*connect to the master at 'nonsense': Invalid address nonsense" \
+	'master = "nonsense"'
 fails "master_port_in_use" "*cannot listen on '127.0.0.1:$held_port'*" \
 	"standalone = \"127.0.0.1:$held_port\""
 finish

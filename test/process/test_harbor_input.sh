@@ -27,6 +27,8 @@ is "a_negative_id_is_refused" \
 is "a_fractional_id_is_refused" \
 	"$(peer "$m" send 170c484200000000000004405c3132372e302e302e313a31 closed)" ok
 is "an_id_in_use_is_refused" "$(peer "$m" send 100c480a015c3132372e302e302e313a31 closed)" ok
+is "an_address_with_a_line_end_is_refused" \
+	"$(peer "$m" send 110c480a06643132372e302e302e313a310a closed)" ok
 
 # ---- a member of the reference: dialed by the node, one byte each way, then frames ----
 p=$(free_port)
@@ -52,7 +54,7 @@ is "values_of_a_member_that_make_no_sense_are_ignored" "$(peer "$m" open "$p" \
 	send 040c570a01 \
 	send fe0c5a15f9007a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a \
 	expect 020c50 send 060c511c414141 expect 0b0c4e1c4141412201000064)" ok
-is "an_extension_that_makes_no_sense_is_passed_on" "$(peer "$m" \
+is "who_shows_no_incarnation_is_of_the_reference" "$(peer "$m" \
 	send 270c480a065c3132372e302e302e313a31065c696e6361726e6174696f6e0600246f7572730c7800 control 0c570a01)" ok
 is "a_reason_to_refuse_fits_into_a_message" "$(peer "$m" \
 	send f70c480a0615f0003132372e302e302e313a3178787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878 control 0c570a01 \
@@ -62,11 +64,20 @@ is "names_that_are_missing_or_too_long_are_ignored" "$(peer "$m" open "$p" \
 	send 050c52000a05 send "ed0c5215e600$(printf '%0460d' 0)0a05" \
 	send "ff0c5215f700$(printf '%0494d' 0)122c01" \
 	send 060c511c414141 expect 0b0c4e1c4141412201000064)" ok
+sized() {
+	printf '%02x%s' $((${#1} / 2)) "$1"
+}
+again=$(hello 5 "$p" | cut -c3-)
+for extension in 0600 065c696e6361726e6174696f6e0c7800 0c78; do
+	is "a_live_id_is_refused_to_who_shows_the_extension_$extension" "$(peer "$m" open "$p" \
+		send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05 \
+		dial "$m" send "$(sized "$again$extension")" closed)" ok
+done
 # "extra", {caps = 1}; "more"
 extra=2c65787472610624636170730a0100
 greeting=$(hello 5 "$p" | cut -c3-)$extra
 is "extra_values_are_accepted_and_not_passed_on" "$(peer "$m" open "$p" \
-	send "$(printf %02x $((${#greeting} / 2)))$greeting" expect 040c570a01 \
+	send "$(sized "$greeting")" expect 040c570a01 \
 	accept expect 01 send 05 main send 110c5224585452412201000005246d6f7265 \
 	expect 0c0c4e24585452412201000005 silent)" ok
 is "size_0_ends_a_member" "$(peer "$m" open "$p" \

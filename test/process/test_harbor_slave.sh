@@ -73,12 +73,19 @@ slave "values_behind_W_that_are_not_known_are_ignored" send 110c5702062463617073
 	expect $service_query
 slave "a_W_with_a_negative_count_waits_for_nobody" send 070c5722ffffffff expect $service_query
 joined "a_newcomer_is_dialed_and_reports"
-refused "a_W_without_a_number" "[1-9]* skynet: *refuses*2*taken*" send 040c570c78 closed
-refused "C_instead_of_W" "[1-9]* skynet: *refuses*2*taken*" send 100c430a015c3132372e302e302e313a31 closed
-refused "garbage_instead_of_W" "[1-9]* skynet: *refuses*2*taken*" send 020707 closed
-refused "the_end_instead_of_W" "[1-9]* skynet: *refuses*2*taken*" half closed
-refused "a_reason_instead_of_W" "[1-9]* skynet: *refuses: go away*" send 0a0c453c676f2061776179 closed
-refused "a_reason_that_is_no_text_instead_of_W" "[1-9]* skynet: *refuses: table: *" send 040c450600 closed
+refused "a_W_without_a_number" "[1-9]* skynet: *not answer as a master*" send 040c570c78 closed
+refused "C_instead_of_W" "[1-9]* skynet: *not answer as a master*" send 100c430a015c3132372e302e302e313a31 closed
+refused "garbage_instead_of_W" "[1-9]* skynet: *not answer as a master*" send 020707 closed
+refused "the_end_instead_of_W" "[1-9]* skynet: *harbor id 2 may be taken" half closed
+refused "a_reason_instead_of_W" "[1-9]* skynet: *refuses this node: go away" send 0a0c453c676f2061776179 closed
+refused "a_reason_that_is_no_text_instead_of_W" "[1-9]* skynet: *not answer as a master*" send 040c450600 closed
+slave "a_boot_waits_for_the_service_manager_of_the_network_and_says_so" send 030c5702 expect $service_query \
+	is "grep -c 'waiting for the global name SERVICE' '$TEST_TMP/n2.out'" 1 dial "$port_2" keep one send 01 expect 02 \
+	main send $service_name use one expect "$report" as 1 answer 1 00 is "$(asking 2 '"up"')" up
+slave "a_boot_outlives_the_node_with_the_service_manager" send 040c570a01 dial "$port_2" keep one send 01 \
+	expect 02 main expect $service_query send $service_name use one expect "$report" half closed \
+	dial "$port_2" keep two send 01 expect 02 main expect $service_query send $service_name \
+	use two expect "$report" as 1 answer 1 00 is "$(asking 2 '"up"')" up
 
 # ---- links ----
 p=$(free_port)

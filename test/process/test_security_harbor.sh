@@ -75,7 +75,7 @@ up 1
 refused 2 "the other side closed when asked to authenticate: it has neither" "$secret
 auth_timeout = 60" a_node_with_a_secret_of_a_network_without
 check "the_master_says_why" contains "$TEST_TMP/n1.out" \
-	"refused a slave: the other side has auth_secret, this node has neither auth_secret nor tls_cert"
+	": the other side has auth_secret, this node has neither auth_secret nor tls_cert"
 kill_node 1 TERM
 
 # ---- a list of addresses that may do without ----
