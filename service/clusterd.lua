@@ -1,9 +1,7 @@
 ---Control of the cluster on this node: names of nodes, listeners, registered services. No
----arguments; local name .clusterd.
----
----Requests and answers do not pass here. C services carry them: `clustersender`, one for each other
----node, started by its first user, and `clusteragent`, one for each incoming connection. They ask for
----addresses and names in plain text (`question`); Lua services send `lua` messages (`command`).
+---arguments; local name .clusterd. Requests and answers do not pass here: C services carry them,
+---`clustersender` (one for each other node) and `clusteragent` (one for each incoming connection).
+---They ask for addresses and names in plain text (`question`), Lua services in `lua` (`command`).
 local skynet = require "skynet"
 require "skynet.manager"
 local core = require "skynet.core"
