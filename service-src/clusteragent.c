@@ -5,8 +5,8 @@
  * accepted, and lives as long as the connection. What is asked of clusterd is text: "name NAME" is
  * answered by a handle in hexadecimal or an error; "query " with a packed name behind it by the
  * packed handle. PTYPE_SYSTEM from clusterd: "forget" drops the known names, "replaced" ends the
- * connection. Requests are served in order: what follows a name that must be asked for waits with
- * it.
+ * connection, "status" is answered with text. Requests are served in order: what follows a name
+ * that must be asked for waits with it.
  */
 #include "clusteragent.h"
 
@@ -109,7 +109,8 @@ answer_data(struct clusteragent *agent, uint32_t session, char *data, size_t siz
 static void
 confirm(struct clusteragent *agent, bool now) {
 	char head[CLUSTER_HEAD_MAX];
-	uint32_t parts = agent->ours ? lane_confirm_take(&agent->confirm, now) : 0;
+	bool may = agent->ours && !agent_withholds(agent);
+	uint32_t parts = may ? lane_confirm_take(&agent->confirm, now) : 0;
 	if (parts == 0)
 		return;
 	size_t size = cluster_head_confirm(head, parts);
@@ -321,7 +322,7 @@ expire_call(struct clusteragent *agent, uint32_t id) {
 	if (call == NULL)
 		return;
 	agent_answer_text(agent, call->number, "timeout");
-	cluster_sessions_remove(&agent->calls, call);
+	agent_end_call(agent, call);
 }
 
 /* Returns true when it has taken `data`. */
@@ -335,7 +336,7 @@ on_answer(struct clusteragent *agent, int type, int session, char *data, size_t 
 		agent_follow(agent);
 		return false;
 	}
-	if (agent_room_answer(agent, session))
+	if (agent_room_answer(agent, session) || agent_late_answer(agent, session))
 		return false;
 	struct cluster_session *call = cluster_sessions_find(&agent->calls, (uint32_t)session);
 	if (call == NULL) {
@@ -344,12 +345,13 @@ on_answer(struct clusteragent *agent, int type, int session, char *data, size_t 
 			expire_call(agent, id);
 		return false;
 	}
-	uint32_t number = call->number;
-	if (call->timer != 0)
-		cluster_deadlines_stop(&agent->deadlines, call);
-	cluster_sessions_remove(&agent->calls, call);
-	if (type == PTYPE_RESPONSE)
-		return answer_data(agent, number, data, size);
+	uint32_t number = call->number, target = call->target;
+	agent_end_call(agent, call);
+	if (type == PTYPE_RESPONSE) {
+		bool parts = answer_data(agent, number, data, size);
+		agent_note_answer(agent, target, size, parts);
+		return parts;
+	}
 	if (size > 0)
 		answer_error(agent, number, data, size);
 	else
@@ -407,17 +409,13 @@ on_socket(struct clusteragent *agent, const struct skynet_socket_message *messag
 	}
 }
 
-/* Reads no more requests while the other node does not read its answers, or a service here is to
- * get no more. */
+/* Reads no more requests while too much waits, or a service here is to get no more. */
 static void
 update_pause(struct clusteragent *agent) {
-	size_t waiting = lane_output_waiting(&agent->output);
-	bool pause = agent->limit != 0 && agent->output.stalled &&
-		     waiting > (agent->paused ? agent->limit / 2 : agent->limit);
-	pause = pause || agent_room_waits(agent);
-	if (pause == agent->paused || agent->socket < 0)
+	bool pause = agent_has_too_much(agent) || agent_room_waits(agent);
+	if (pause == agent->paused)
 		return;
-	agent->paused = pause;
+	agent->paused = agent->output.deaf = pause;
 	if (pause)
 		skynet_socket_pause(agent->context, agent->socket);
 	else
@@ -428,9 +426,17 @@ static void
 settle(struct clusteragent *agent) {
 	if (agent->socket < 0)
 		return;
+	size_t waiting = lane_output_waiting(&agent->output);
+	if (waiting > agent->most)
+		agent->most = waiting;
+	update_pause(agent);
 	if (lane_output_ready(&agent->output))
 		confirm(agent, true);
 	lane_output_settle(&agent->output);
+	if (agent_release_late(agent)) {
+		confirm(agent, false);
+		lane_output_settle(&agent->output);
+	}
 	update_pause(agent);
 	if (agent->output.failed) {
 		skynet_socket_shutdown(agent->context, agent->socket);
@@ -441,9 +447,11 @@ settle(struct clusteragent *agent) {
 /* What clusterd says. */
 static void
 on_told(struct clusteragent *agent, int session, const char *text, size_t size) {
-	static const char forget[] = "forget", replaced[] = "replaced";
+	static const char forget[] = "forget", replaced[] = "replaced", status[] = "status";
 	if (size == sizeof forget - 1 && memcmp(text, forget, size) == 0) {
 		agent_forget_names(agent);
+	} else if (size == sizeof status - 1 && memcmp(text, status, size) == 0) {
+		agent_answer_status(agent, agent->daemon, session);
 	} else if (size == sizeof replaced - 1 && memcmp(text, replaced, size) == 0) {
 		/* The sender has given this connection up. */
 		if (agent->socket >= 0) {
@@ -505,8 +513,7 @@ clusteragent_init(struct clusteragent *agent, struct skynet_context *context, co
 	agent->socket = (int)id;
 	snprintf(agent->from, sizeof agent->from, "%s", *end == ' ' ? end + 1 : "somebody");
 	lane_output_init(&agent->output, &FRAMING, context, agent->socket);
-	agent->limit = agent->output.limit =
-		(size_t)number_setting(context, "cluster_buffer_limit", LIMIT_DEFAULT);
+	agent->limit = (size_t)number_setting(context, "cluster_buffer_limit", LIMIT_DEFAULT);
 	agent->patience_s = (int)number_setting(context, "cluster_patience", PATIENCE_DEFAULT);
 	cluster_deadlines_init(&agent->deadlines, context);
 	skynet_callback(context, agent, dispatch);
@@ -531,7 +538,9 @@ clusteragent_release(struct clusteragent *agent) {
 		agent_clear_request(&parts->request);
 		skynet_free(parts);
 	}
-	agent_drop_held(agent);
+	agent_drop_kept(agent, &agent->held);
+	agent_drop_kept(agent, &agent->late);
+	agent_forget_names(agent);
 	skynet_free(agent->tag);
 	lane_output_fini(&agent->output);
 	if (agent->deadlines.context != NULL)

@@ -16,8 +16,9 @@
 #include "skynet.h"
 #include "skynet_socket.h"
 
-#define CLUSTER_FULL_MAX  16   /* services with a full mailbox that are looked after */
-#define CLUSTER_KNOWN_MAX 1024 /* names; a power of 2 */
+#define CLUSTER_FULL_MAX    16   /* services with a full mailbox that are looked after */
+#define CLUSTER_KNOWN_MAX   1024 /* names; a power of 2 */
+#define CLUSTER_LAVISH_BITS 256  /* services by hash; a power of 2 */
 
 /* A complete request. */
 struct request {
@@ -33,6 +34,10 @@ struct request {
 	uint32_t handle;
 	size_t name_size; /* 0: by handle */
 	char name[CLUSTER_NAME_MAX + 1];
+};
+
+struct request_list {
+	struct request *first, *last;
 };
 
 /* A request whose parts are coming. */
@@ -68,26 +73,72 @@ struct clusteragent {
 	struct cluster_deadlines deadlines;
 	struct cluster_sessions parts; /* session there to struct parts */
 	struct known_name known[CLUSTER_KNOWN_MAX];
-	int ask_session;              /* the first of `held` waits for its name; 0: none */
-	struct request *first, *last; /* held, in order */
-	char *tag;                    /* of the next request; skynet_malloc or NULL */
+	int ask_session;          /* the first of `held` waits for its name; 0: none */
+	struct request_list held; /* in order */
+	struct request_list late; /* wait until answers have left; their handle is known */
+	int release_session;      /* of the timer that sets `overdue` */
+	bool overdue;             /* the first of `late` has waited for long */
+	uint32_t released;        /* calls that have been late, and have no answer */
+	size_t expected;          /* bytes of one */
+	uint64_t lavish[CLUSTER_LAVISH_BITS / 64]; /* services whose answers came in parts */
+	size_t kept_size;                          /* bytes of all requests in `held` and `late` */
+	size_t kept_small;                         /* of those without credit */
+	size_t most;                               /* bytes of answers that have waited at a time */
+	char *tag;                                 /* of the next request; skynet_malloc or NULL */
 	size_t tag_size;
 	uint64_t deadline_ns; /* of the next request */
 	uint64_t identity;    /* of the sender at the other end, 0: not told */
 	int identity_session; /* clusterd ends its earlier connections; requests wait. 0: no */
 	bool ours;            /* the other node knows what we add to the protocol */
-	bool paused;          /* no more requests are read: it does not read its answers, or wait */
+	bool paused;          /* it is not read now */
 	int patience_s;       /* for receivers with a full mailbox */
 	int full_count;
 	struct full_receiver full[CLUSTER_FULL_MAX];
 	struct lane_confirm confirm; /* parts of requests that it is to be told of */
-	size_t limit;                /* bytes of answers that may wait, 0: any number */
+	size_t limit;                /* bytes of answers that may wait; 0: any number */
 };
 
 /* ---- clusteragent.c ---- */
 
 /// Answers session `session` of the other node with an error. Borrows `text`.
 void agent_answer_text(struct clusteragent *agent, uint32_t session, const char *text);
+
+/* ---- clusteragent_late.c ---- */
+
+/// Puts a request behind the others of a list. Takes what is in `request`.
+void agent_keep(struct clusteragent *agent, struct request_list *list, struct request *request);
+
+/// Takes the first request off a list that is not empty. Gives it: agent_clear_request, then
+/// skynet_free.
+struct request *agent_unkeep(struct clusteragent *agent, struct request_list *list);
+
+/// Ends what a list has.
+void agent_drop_kept(struct clusteragent *agent, struct request_list *list);
+
+/// A service has given an answer of `size` bytes, in `parts`.
+void agent_note_answer(struct clusteragent *agent, uint32_t handle, size_t size, bool parts);
+
+/// Whether a request to a service must wait until answers have left. Handle 0: a global name.
+bool agent_is_late(struct clusteragent *agent, uint32_t handle);
+
+/// Hands over requests that have waited for answers, when enough of them have left. Returns true
+/// when it did.
+bool agent_release_late(struct clusteragent *agent);
+
+/// Takes a response. Returns false when it is about something else.
+bool agent_late_answer(struct clusteragent *agent, int session);
+
+/// Forgets a call, which is answered or refused.
+void agent_end_call(struct clusteragent *agent, struct cluster_session *call);
+
+/// Whether parts of requests are not confirmed for now.
+bool agent_withholds(const struct clusteragent *agent);
+
+/// Whether the connection is not to be read, because too much waits.
+bool agent_has_too_much(const struct clusteragent *agent);
+
+/// What the console shows, as the answer to `session` of `source`.
+void agent_answer_status(struct clusteragent *agent, uint32_t source, int session);
 
 /* ---- clusteragent_room.c ---- */
 
@@ -111,14 +162,15 @@ void agent_request(struct clusteragent *agent, struct request *request);
 /// clusterd has said what the name of the first request that waits stands for.
 void agent_name_known(struct clusteragent *agent, bool found, const char *text, size_t size);
 
+/// Hands a request to a service, or to its global name when that is 0. Returns the session of the
+/// answer, 0 when there is none to come.
+int agent_hand_over(struct clusteragent *agent, struct request *request, uint32_t handle);
+
 /// Serves what has waited for the end of an earlier connection.
 void agent_follow(struct clusteragent *agent);
 
 /// A registered name stands for something else now.
 void agent_forget_names(struct clusteragent *agent);
-
-/// Ends what waits.
-void agent_drop_held(struct clusteragent *agent);
 
 /// Frees what a request owns.
 void agent_clear_request(struct request *request);

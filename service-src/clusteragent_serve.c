@@ -28,7 +28,7 @@ time_left_ms(const struct clusteragent *agent, const struct request *request) {
 
 /* Makes a session for an answer; 0 for a push. */
 static int
-open_call(struct clusteragent *agent, const struct request *request) {
+open_call(struct clusteragent *agent, const struct request *request, uint32_t handle) {
 	if (request->push)
 		return 0;
 	int session = skynet_context_newsession(agent->context);
@@ -36,6 +36,7 @@ open_call(struct clusteragent *agent, const struct request *request) {
 		session = skynet_context_newsession(agent->context);
 	struct cluster_session *call = cluster_sessions_add(&agent->calls, (uint32_t)session);
 	call->number = request->session;
+	call->target = handle;
 	if (request->deadline_ns != 0)
 		cluster_deadlines_start(
 			&agent->deadlines, call, time_left_ms(agent, request) + ANSWER_MS);
@@ -48,9 +49,7 @@ refuse_call(struct clusteragent *agent, int session, const char *text) {
 	if (session == 0 || call == NULL)
 		return;
 	uint32_t number = call->number;
-	if (call->timer != 0)
-		cluster_deadlines_stop(&agent->deadlines, call);
-	cluster_sessions_remove(&agent->calls, call);
+	agent_end_call(agent, call);
 	agent_answer_text(agent, number, text);
 }
 
@@ -66,15 +65,25 @@ message_of(struct request *request, int *type) {
 	return data;
 }
 
-/* Sends to `handle`, or to the global name of the request when it is 0. */
-static void
-send_on(struct clusteragent *agent, struct request *request, uint32_t handle) {
+/* Returns true, and has told the caller, when the deadline is over. */
+static bool
+is_over(struct clusteragent *agent, const struct request *request) {
+	if (request->deadline_ns == 0 || time_left_ms(agent, request) > 0)
+		return false;
+	agent_answer_text(agent, request->push ? 0 : request->session, "timeout");
+	return true;
+}
+
+int
+agent_hand_over(struct clusteragent *agent, struct request *request, uint32_t handle) {
 	int type, session, result;
+	if (is_over(agent, request))
+		return 0;
 	if (handle != 0 && !agent_room_for(agent, handle)) {
 		agent_answer_text(agent, request->push ? 0 : request->session, "overloaded");
-		return;
+		return 0;
 	}
-	session = open_call(agent, request);
+	session = open_call(agent, request, handle);
 	if (request->tag != NULL && handle != 0)
 		skynet_send(agent->context, 0, handle, PTYPE_RESERVED_TRACE, 0, request->tag,
 			request->tag_size);
@@ -89,6 +98,18 @@ send_on(struct clusteragent *agent, struct request *request, uint32_t handle) {
 		refuse_call(agent, session, "overloaded");
 	else if (result < 0)
 		refuse_call(agent, session, "dead_service");
+	return result < 0 ? 0 : session;
+}
+
+/* Now, or later when answers must leave first. */
+static void
+send_on(struct clusteragent *agent, struct request *request, uint32_t handle) {
+	if (agent_is_late(agent, handle)) {
+		request->handle = handle;
+		agent_keep(agent, &agent->late, request);
+	} else {
+		agent_hand_over(agent, request, handle);
+	}
 }
 
 /* A question about a name goes to clusterd, whose answer is that of the call. */
@@ -102,7 +123,7 @@ send_query(struct clusteragent *agent, struct request *request) {
 	if (request->size > 0)
 		memcpy(text + sizeof word - 1, payload, request->size);
 	request->push = false;
-	int session = open_call(agent, request);
+	int session = open_call(agent, request, agent->daemon);
 	if (skynet_send(agent->context, 0, agent->daemon, PTYPE_TEXT | PTYPE_TAG_DONTCOPY, session,
 		    text, size) < 0)
 		refuse_call(agent, session, "dead_service");
@@ -142,10 +163,8 @@ ask_name(struct clusteragent *agent, const char *name) {
 /* Returns false when the request must wait for its name. */
 static bool
 serve(struct clusteragent *agent, struct request *request) {
-	if (request->deadline_ns != 0 && time_left_ms(agent, request) <= 0) {
-		agent_answer_text(agent, request->push ? 0 : request->session, "timeout");
+	if (is_over(agent, request))
 		return true;
-	}
 	if (request->name_size == 0) {
 		if (request->handle == 0)
 			send_query(agent, request);
@@ -179,37 +198,11 @@ serve(struct clusteragent *agent, struct request *request) {
 	return true;
 }
 
-/* Keeps a request, with a copy of what it borrows. */
-static void
-hold(struct clusteragent *agent, struct request *request) {
-	struct request *held = skynet_malloc(sizeof *held);
-	*held = *request;
-	held->next = NULL;
-	if (held->data == NULL && held->size > 0) {
-		held->data = skynet_malloc(held->size);
-		memcpy(held->data, held->borrowed, held->size);
-	}
-	if (agent->last != NULL)
-		agent->last->next = held;
-	else
-		agent->first = held;
-	agent->last = held;
-	request->data = request->tag = NULL;
-}
-
-static struct request *
-unhold(struct clusteragent *agent) {
-	struct request *request = agent->first;
-	agent->first = request->next;
-	if (agent->first == NULL)
-		agent->last = NULL;
-	return request;
-}
-
 static void
 serve_held(struct clusteragent *agent) {
-	while (agent->first != NULL && agent->identity_session == 0 && serve(agent, agent->first)) {
-		struct request *request = unhold(agent);
+	struct request_list *held = &agent->held;
+	while (held->first != NULL && agent->identity_session == 0 && serve(agent, held->first)) {
+		struct request *request = agent_unkeep(agent, held);
 		agent_clear_request(request);
 		skynet_free(request);
 	}
@@ -220,7 +213,7 @@ void
 agent_name_known(struct clusteragent *agent, bool found, const char *text, size_t size) {
 	char number[16];
 	agent->ask_session = 0;
-	struct request *request = agent->first;
+	struct request *request = agent->held.first;
 	if (request == NULL)
 		return;
 	snprintf(number, sizeof number, "%.*s", (int)(size < INT_MAX ? size : 0), text);
@@ -230,7 +223,7 @@ agent_name_known(struct clusteragent *agent, bool found, const char *text, size_
 		known->name = skynet_strdup(request->name);
 		known->handle = (uint32_t)strtoul(number, NULL, 16);
 	} else {
-		unhold(agent);
+		agent_unkeep(agent, &agent->held);
 		agent_answer_text(
 			agent, request->push ? 0 : request->session, "remote: Invalid name");
 		agent_clear_request(request);
@@ -242,7 +235,7 @@ agent_name_known(struct clusteragent *agent, bool found, const char *text, size_
 void
 agent_request(struct clusteragent *agent, struct request *request) {
 	if (agent->ask_session != 0 || agent->identity_session != 0 || !serve(agent, request))
-		hold(agent, request);
+		agent_keep(agent, &agent->held, request);
 	agent_clear_request(request);
 }
 
@@ -251,14 +244,4 @@ agent_follow(struct clusteragent *agent) {
 	agent->identity_session = 0;
 	if (agent->ask_session == 0)
 		serve_held(agent);
-}
-
-void
-agent_drop_held(struct clusteragent *agent) {
-	while (agent->first != NULL) {
-		struct request *request = unhold(agent);
-		agent_clear_request(request);
-		skynet_free(request);
-	}
-	agent_forget_names(agent);
 }

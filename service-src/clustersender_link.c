@@ -296,7 +296,6 @@ dial(struct clustersender *sender, const char *address) {
 	link->id = skynet_socket_connect_guarded(sender->context, host, port);
 	packet_split_init(&link->split, HEAD_WIDTH);
 	lane_output_init(&link->output, &FRAMING, sender->context, link->id);
-	link->output.limit = sender->limit;
 	sender->link = link;
 	sender->state = LINK_DIALLING;
 	if (link->id < 0)

@@ -235,7 +235,7 @@ may_send_part(const struct lane_output *output) {
 	int64_t unused = lane_mix_is_mixed(&output->mix) && output->narrow < output->window
 				 ? output->window - output->narrow
 				 : 0;
-	return output->credit > unused || (output->limit != 0 && output->lane_size > output->limit);
+	return output->deaf || output->credit > unused;
 }
 
 /* Collects what is to be written next. Returns false when there is nothing. */

@@ -81,13 +81,13 @@ struct lane_output {
 	int64_t window;      /* credit when nothing is under way */
 	int64_t narrow;      /* the same, where small messages travel too */
 	struct lane_mix mix; /* of what has left */
-	size_t limit;        /* more waits than that: credit does not count. 0: none */
 	uint32_t begun;      /* payloads of which some parts are out */
 	uint32_t settled;    /* messages since it was written last */
 	bool gave;           /* small messages to services here, since it was written last */
 	bool waits;          /* for what these services answer */
 	bool stalled;        /* the system takes no more, until lane_output_resume */
 	bool failed;         /* the connection must be given up */
+	bool deaf;           /* confirmations are not read now: credit does not count */
 	struct lane_batch batch;
 };
 

@@ -292,9 +292,13 @@ function command.nodes()
 	return list
 end
 
----@param text string  "key=value key=value ..."
----@return table<string, string|integer>
-local function read_status(text)
+---@param service integer?
+---@return table<string, string|integer>? status  nil: there is no such service any more
+local function status_of(service)
+	local ok, text = pcall(skynet.call, service or 0, "system", "status")
+	if not ok then
+		return nil
+	end
 	local status = {}
 	for key, value in text:gmatch "(%w+)=(%S*)" do
 		status[key] = math.tointeger(tonumber(value)) or value
@@ -304,21 +308,19 @@ local function read_status(text)
 	return status
 end
 
----What the connections to other nodes do, and how many came from them.
+---What the connections to other nodes do, how many came from them, and what those do.
 function command.links()
-	local links = {}
+	local links, agents, incoming = {}, {}, {}
 	for node in pairs(nodes) do
-		local sender = find_sender(node)
-		local ok, text = pcall(skynet.call, sender or 0, "system", "status")
-		if sender and ok then
-			links[node] = read_status(text)
-		end
+		links[node] = status_of(find_sender(node))
 	end
-	local count = 0
-	for _ in pairs(connections) do
-		count = count + 1
+	for _, connection in pairs(connections) do
+		agents[#agents + 1] = connection.agent
 	end
-	return links, count
+	for _, agent in ipairs(agents) do
+		incoming[#incoming + 1] = status_of(agent)
+	end
+	return links, #agents, incoming
 end
 
 ---Takes a table of nodes, or reads the file again.

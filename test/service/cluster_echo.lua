@@ -22,6 +22,12 @@ function command.never()
 	skynet.wait(coroutine.running())
 end
 
+---A large answer.
+function command.large(number, size)
+	notes[#notes + 1] = number
+	return number, ("x"):rep(size)
+end
+
 ---The tag that the request came with.
 function command.tag()
 	return skynet.tracetag()

@@ -491,13 +491,22 @@ it_is_wide_again_after_a_while(void **state) {
 }
 
 static void
-without_confirmation_no_more_waits_than_the_limit(void **state) {
+credit_does_not_count_while_confirmations_are_not_read(void **state) {
 	struct fixture *f = *state;
-	f->output.limit = 200000;
-	lane_output_set_window(&f->output, 0);
+	lane_output_set_window(&f->output, LANE_WINDOW_WIDE);
 	put_large(f, 1, 1, LARGE);
 	lane_output_settle(&f->output);
-	assert_true(lane_output_waiting(&f->output) <= 200000);
+	assert_false(f->wire.ended[1]);
+	f->output.deaf = true;
+	assert_true(lane_output_ready(&f->output));
+	lane_output_settle(&f->output);
+	assert_true(f->wire.ended[1]);
+	f->output.deaf = false;
+	put_large(f, 1, 2, LARGE);
+	assert_false(lane_output_ready(&f->output));
+	lane_output_confirm(&f->output, LARGE);
+	exchange(f);
+	assert_true(f->wire.ended[2]);
 }
 
 static void
@@ -610,7 +619,7 @@ main(void) {
 		CASE(small_messages_ahead_of_large_ones_make_no_mixture),
 		CASE(a_small_message_behind_a_large_one_counts_when_it_leaves),
 		CASE(it_is_wide_again_after_a_while),
-		CASE(without_confirmation_no_more_waits_than_the_limit),
+		CASE(credit_does_not_count_while_confirmations_are_not_read),
 		CASE(what_has_not_begun_can_be_taken_back),
 		CASE(frames_are_gathered_while_messages_wait),
 		CASE(parts_give_way_once_to_who_got_a_small_message),

@@ -314,11 +314,15 @@ define("cluster", "Connections to the nodes of the cluster", function()
 	if not clusterd then
 		fail "No service uses the cluster"
 	end
-	local links, incoming = skynet.call(clusterd, "lua", "links")
+	local links, count, incoming = skynet.call(clusterd, "lua", "links")
+	for _, link in ipairs(incoming) do
+		link.most, link.kept = output.size(link.most), output.size(link.kept)
+		links[("(from %s)"):format(link.address)] = link
+	end
 	for _, link in pairs(links) do
 		link.queued, link.limit = output.size(link.queued), output.size(link.limit)
 	end
-	links["(incoming)"] = incoming
+	links["(incoming)"] = count
 	return links
 end)
 
