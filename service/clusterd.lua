@@ -160,12 +160,10 @@ function question.address(source, session, node)
 	when_known(node, function()
 		if nodes[node] then
 			core.send(source, skynet.PTYPE_RESPONSE, session, address_text(node))
-		elseif nodes[node] == false then
-			core.send(source, skynet.PTYPE_ERROR, session,
-				("dead_node: cluster node [%s] is down."):format(node))
 		else
 			core.send(source, skynet.PTYPE_ERROR, session,
-				("dead_node: cluster node [%s] is absent."):format(node))
+				("dead_node: cluster node [%s] is %s."):format(node,
+					nodes[node] == false and "down" or "absent"))
 		end
 	end)
 end
