@@ -6,11 +6,11 @@ local skynet = require "skynet"
 require "skynet.manager"
 local core = require "skynet.core"
 local socket = require "skynet.socket"
+local cluster_events = require "skynet.cluster_events"
 local cluster_names = require "skynet.cluster_names"
 
 local DEFAULT_MAXCLIENT <const> = 1024
 local SENDER <const> = ".clustersender:"
-local EVENTS_KEPT <const> = 256 -- for watchers that come late
 local CHANGED <const> = "changed"
 local WAITING <const> = {} -- result of a command that answers later
 local PEER_NAME <const> = "__skynet_peer" -- the name that probes ask for, see cluster_frame.h
@@ -84,29 +84,6 @@ local function when_known(node, func)
 	list[#list + 1] = func
 end
 
----@class cluster.event
----@field node string
----@field what string  "up", "down" or "changed"
-
----@type cluster.event[] the newest EVENTS_KEPT, by number
-local events = {}
-local event_count = 0
----@type (fun(...): boolean)[] responses of those who wait for the next one
-local watchers = {}
-
----@param node string
----@param what string
-local function announce(node, what)
-	event_count = event_count + 1
-	events[event_count] = { node = node, what = what }
-	events[event_count - EVENTS_KEPT] = nil
-	local list = watchers
-	watchers = {}
-	for _, response in ipairs(list) do
-		response(true)
-	end
-end
-
 ---@param new table
 local function apply_nodes(new)
 	cluster_names.check(new)
@@ -134,7 +111,7 @@ local function apply_nodes(new)
 	end
 	table.sort(changed)
 	for _, name in ipairs(changed) do
-		announce(name, CHANGED)
+		cluster_events.announce(name, CHANGED)
 	end
 end
 
@@ -222,12 +199,12 @@ end
 
 ---A sender has its connection.
 function question.up(_, _, node)
-	announce(node, "up")
+	cluster_events.announce(node, "up")
 end
 
 ---A sender has lost its connection.
 function question.down(_, _, node)
-	announce(node, "down")
+	cluster_events.announce(node, "down")
 end
 
 local function forget_names()
@@ -259,23 +236,16 @@ local command = {}
 
 ---Number of the last event.
 function command.serial()
-	return event_count
+	return cluster_events.serial()
 end
 
 ---Waits for events behind number `serial`; their number and list.
 function command.watch(_, serial)
-	if serial >= event_count then
-		local response = skynet.response(function()
-			return skynet.pack(event_count, { events[event_count] })
-		end)
-		watchers[#watchers + 1] = response
+	local last, list = cluster_events.watch(serial)
+	if not last then
 		return WAITING
 	end
-	local list = {}
-	for number = math.max(serial + 1, event_count - EVENTS_KEPT + 1), event_count do
-		list[#list + 1] = events[number]
-	end
-	return event_count, list
+	return last, list
 end
 
 ---Names of the nodes that have an address.
