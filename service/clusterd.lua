@@ -314,9 +314,7 @@ function command.listen(_, address, port, maxclient)
 	local listener = { count = 0, limit = maxclient or DEFAULT_MAXCLIENT }
 	local ok, id, real_address, real_port = pcall(socket.listen, address, port, nil, true)
 	if not ok or not id then
-		local reason = ok and real_address or id
-		error(("cluster cannot listen on '%s' port %d: %s"):format(address, port,
-			tostring(reason)), 0)
+		error(("cluster cannot listen: %s"):format(tostring(ok and real_address or id)), 0)
 	end
 	socket.start(id, function(connection, from)
 		accept(listener, connection, from)

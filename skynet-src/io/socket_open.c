@@ -84,6 +84,14 @@ remove_stale_file(const struct socket_address *address) {
 	close(fd);
 }
 
+/* True for a path of something else than a socket. */
+static bool
+is_other_file(const struct socket_address *address) {
+	struct stat status;
+	return address->u.any.sa_family == AF_UNIX && address->u.local.sun_path[0] != '\0' &&
+	       stat(address->u.local.sun_path, &status) == 0 && !S_ISSOCK(status.st_mode);
+}
+
 static int
 bind_address(int fd, const struct socket_address *address) {
 	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -92,7 +100,11 @@ bind_address(int fd, const struct socket_address *address) {
 		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
 	if (address->u.any.sa_family == AF_UNIX && address->u.local.sun_path[0] != '\0')
 		remove_stale_file(address);
-	return bind(fd, &address->u.any, address->size);
+	int result = bind(fd, &address->u.any, address->size);
+	/* The system calls it an address in use whatever stands there. */
+	if (result < 0 && errno == EADDRINUSE && is_other_file(address))
+		errno = EEXIST;
+	return result;
 }
 
 /* Tries the addresses of a host in turn. Returns a bound descriptor, or -1 with `error`. */

@@ -84,6 +84,17 @@ local function proxies_do_not_wait_for_their_nodes()
 	tap.is(skynet.call(made[1], "lua", "echo", 3), 3, "and arrive when it is there")
 end
 
+local function what_is_no_socket_is_not_called_an_address_in_use()
+	local path = skynet.getenv "test_tmp" .. "/file"
+	local file <close> = assert(io.open(path, "w"))
+	cluster.reload { occupied = "unix:" .. path }
+	tap.raises(function() cluster.open "occupied" end, "cannot listen: cannot bind .*File exists",
+		"a file in the place of a socket is said to exist")
+	tap.ok(io.open(path, "r"), "and stays")
+	tap.raises(function() cluster.open "me" end, "Address already in use",
+		"a socket that is in use is told apart")
+end
+
 local function a_dead_service_is_not_taken_for_the_sender()
 	tap.raises(function() cluster.call("me", ".nobody", "echo") end,
 		"dead service of cluster node me", "the error names the node of a dead service")
@@ -99,5 +110,6 @@ tap.run(function()
 	a_handle_that_is_none_leaves_the_name_free()
 	addresses_keep_their_type()
 	proxies_do_not_wait_for_their_nodes()
+	what_is_no_socket_is_not_called_an_address_in_use()
 	a_dead_service_is_not_taken_for_the_sender()
 end)
