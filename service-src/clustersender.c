@@ -352,7 +352,7 @@ void
 clustersender_release(struct clustersender *sender) {
 	if (sender->context != NULL) {
 		sender_fail_held(sender, "dead_node", sender->node, strlen(sender->node));
-		sender_fail_link_calls(sender, NULL);
+		sender_fail_link_calls(sender, NULL, sender->node, strlen(sender->node));
 		sender_close_links(sender);
 		cluster_deadlines_fini(&sender->deadlines);
 	}

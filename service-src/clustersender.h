@@ -214,8 +214,10 @@ void sender_close_links(struct clustersender *sender);
 void sender_fail_call(struct clustersender *sender, uint32_t source, int session, const char *kind,
 	const char *text, size_t size);
 
-/// Fails the calls that wait for `link`, or all of them when it is NULL.
-void sender_fail_link_calls(struct clustersender *sender, const struct link *link);
+/// Fails the calls that wait for `link`, or all of them when it is NULL. `text` (borrowed) says
+/// which node is dead, and why.
+void sender_fail_link_calls(
+	struct clustersender *sender, const struct link *link, const char *text, size_t size);
 
 /// Hands a response (borrowed) to the caller. Returns true when that was all of it: then the call
 /// must be removed.

@@ -152,7 +152,8 @@ fail(struct clustersender *sender, struct cluster_session *call, const char *kin
 }
 
 void
-sender_fail_link_calls(struct clustersender *sender, const struct link *link) {
+sender_fail_link_calls(
+	struct clustersender *sender, const struct link *link, const char *text, size_t size) {
 	struct cluster_sessions old = sender->calls;
 	cluster_sessions_init(&sender->calls);
 	for (uint32_t i = 0; i <= old.mask; i++) {
@@ -164,7 +165,7 @@ sender_fail_link_calls(struct clustersender *sender, const struct link *link) {
 			continue;
 		}
 		cluster_deadlines_stop(&sender->deadlines, call);
-		fail(sender, call, "dead_node", sender->node, strlen(sender->node));
+		fail(sender, call, "dead_node", text, size);
 	}
 	cluster_sessions_fini(&old);
 }

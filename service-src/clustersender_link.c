@@ -235,6 +235,16 @@ leave(struct clustersender *sender) {
 	sender_ask_address(sender);
 }
 
+static void
+fail_lost(struct clustersender *sender, const struct link *link, const char *reason,
+	size_t reason_size) {
+	char text[NODE_MAX + sizeof sender->reason + 16];
+	int size = snprintf(text, sizeof text, "%s (lost: %.*s)", sender->node,
+		(int)(reason_size < sizeof sender->reason ? reason_size : sizeof sender->reason),
+		reason);
+	sender_fail_link_calls(sender, link, text, (size_t)size);
+}
+
 void
 sender_lose_link(struct clustersender *sender, struct link *link, const char *text, size_t size) {
 	bool current = link == sender->link, was_up = sender->state == LINK_UP;
@@ -244,7 +254,7 @@ sender_lose_link(struct clustersender *sender, struct link *link, const char *te
 	else
 		forget_draining(sender, link);
 	if (link->waiting > 0)
-		sender_fail_link_calls(sender, link);
+		fail_lost(sender, link, text, size);
 	free_link(link);
 	if (left)
 		leave(sender);

@@ -136,7 +136,8 @@ function cluster_names.load(path)
 	local chunk
 	chunk, message = load(text, "@" .. path, "t", new)
 	if not chunk then
-		error(message, 0)
+		-- what is not text is said without the name of the file
+		error(message:find(path, 1, true) and message or path .. ": " .. message, 0)
 	end
 	run(chunk)
 	local ok, reason = pcall(cluster_names.check, new)

@@ -162,8 +162,13 @@ function multicast.new(conf)
 	local id = conf.channel
 	if id == nil then
 		id = skynet.call(daemon, "lua", "NEW")
-	elseif math.type(id) ~= "integer" or id < 0 or id > CHANNEL_MAX then
-		error(("bad channel '%s' (an integer from 0 to %d expected)"):format(id, CHANNEL_MAX), 2)
+	else
+		-- a whole float is one, as JSON has it
+		id = type(id) == "number" and math.tointeger(id)
+		if not id or id < 0 or id > CHANNEL_MAX then
+			error(("bad channel '%s' (an integer from 0 to %d expected)"):format(
+				tostring(conf.channel), CHANNEL_MAX), 2)
+		end
 	end
 	return setmetatable({ channel = id, conf = copy_conf(conf) }, meta)
 end

@@ -166,10 +166,10 @@ local function responses()
 		{ "a part without begin is an error", false, "announced", function(s)
 			return answer(s, 3, yes) .. answer(s, 4, yes)
 		end },
-		{ "an unknown kind ends the connection", false, "dead node", function(s)
+		{ "an unknown kind ends the connection", false, "(lost: its response is malformed)", function(s)
 			return answer(s, 5, "")
 		end },
-		{ "a short response ends the connection", false, "dead node", function()
+		{ "a short response ends the connection", false, "(lost: its response is malformed)", function()
 			return frame "\1\0\0\0"
 		end },
 	}

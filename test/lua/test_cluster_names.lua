@@ -19,6 +19,7 @@ local WRONG <const> = {
 	{ "one = 'a:1'\ntwo = three.four", ":2: attempt to index a nil value" },
 	{ "\nerror 'x'", ":2: attempt to call a nil value" },
 	{ "\n\nwhile true do end", ":3: it does not come to an end" },
+	{ "\27Lua", ": attempt to load a binary chunk" },
 	{ "one = 5", ": address of node 'one' is a number" },
 	{ "one = true", ": address of node 'one' is a boolean" },
 	{ "one = 'nowhere'", ": address of node 'one': 'nowhere' is not host:port" },

@@ -31,6 +31,10 @@ local function ids()
 		multicast.new { channel = "x" }
 	end, "bad channel", "an id that is no number is refused")
 	tap.raises(function()
+		multicast.new { channel = 1.5 }
+	end, "bad channel '1.5'", "so is one that is not whole")
+	tap.is(multicast.new({ channel = 256.0 }).channel, two.channel, "a whole float is an id")
+	tap.raises(function()
 		one:subscribe()
 	end, "no dispatch function", "subscribing needs a dispatch function")
 	one:delete()
