@@ -1,5 +1,6 @@
-/* What the files of the service clustersender share: its state, the connection, and the answers to
- * callers. One thread at a time.
+/* The service clustersender: the link to one other node of the cluster. What its files share: the
+ * state of the link, its connections, requests that go out and answers that come. One thread at a
+ * time.
  */
 #ifndef SKYNET_CLUSTERSENDER_H
 #define SKYNET_CLUSTERSENDER_H
@@ -21,9 +22,10 @@
 #define ADDRESS_MAX 512
 
 enum link_state {
-	LINK_DOWN,     /* a request starts the next dial, unless a pause is to be kept */
-	LINK_ASKING,   /* clusterd is asked for the address */
-	LINK_DIALLING, /* requests wait */
+	LINK_DOWN,   /* a request starts the next dial, or fails during the pause after a failed one
+		      */
+	LINK_ASKING, /* clusterd has been asked for the address; requests wait in `first` */
+	LINK_DIALLING, /* requests wait likewise */
 	LINK_UP,
 	LINK_DRAINING, /* another address: requests wait until the peer has read what went to the
 			  old */
@@ -32,7 +34,7 @@ enum link_state {
 /* What is known of the node at the address that was dialled last. */
 enum peer_kind {
 	PEER_UNKNOWN,
-	PEER_OTHER, /* knows nothing of ours */
+	PEER_OTHER, /* a node of the reference */
 	PEER_OURS,  /* confirms parts, takes deadlines, answers heartbeats */
 };
 
@@ -49,22 +51,22 @@ struct held {
 
 /* A connection. */
 struct link {
-	struct link *next; /* of those that drain */
+	struct link *next; /* in `draining` */
 	struct clustersender *sender;
-	int id;
-	uint32_t waiting;            /* calls whose answer is to come over it */
-	struct lane_confirm confirm; /* parts of answers that the peer is to be told of */
-	bool broken;                 /* has sent what is no response */
-	bool probed;                 /* a probe is out */
-	bool ours;                   /* the probe was answered */
-	uint64_t heard_ns;           /* when something has come */
-	uint64_t probe_ns;           /* when the probe went out; 0: answered */
+	int id;                      /* of the socket */
+	uint32_t waiting;            /* calls that wait for an answer over it */
+	struct lane_confirm confirm; /* parts of answers that have to be confirmed */
+	bool broken;                 /* the peer has sent something that is no response */
+	bool probed;                 /* a probe (cluster_frame.h) has been sent */
+	bool ours;                   /* the probe was answered as nodes of this kind do */
+	uint64_t heard_ns;           /* when bytes came last */
+	uint64_t probe_ns;           /* when the unanswered probe was sent; 0: there is none */
 	struct skynet_socket_greeting greeting;
 	struct packet_split split;
 	struct lane_output output;
 };
 
-/* A tag that belongs to the next request of a service. */
+/* A trace tag, sent before the next request of a service. */
 struct tag {
 	struct tag *next;
 	uint32_t source;
@@ -78,23 +80,24 @@ struct clustersender {
 	struct skynet_context *context;
 	enum link_state state;
 	enum peer_kind peer;
-	int ask_session;  /* of the question to clusterd */
+	int ask_session;  /* of the question to clusterd for the address */
 	int dial_session; /* of the timer that ends the dial, or the wait in LINK_DRAINING */
 	int tick_session; /* of the timer of heartbeats */
 	uint64_t dial_timer, tick_timer;
-	uint64_t tick_due_ns; /* when the tick is to come; much later: this process has slept */
-	uint64_t retry_ns;    /* no dial before */
-	uint32_t failures;    /* dials that failed since one did not */
-	uint32_t random;
-	bool ask_again; /* the address changed meanwhile */
-	bool full;      /* senders have been told to wait, or are refused */
+	uint64_t tick_due_ns; /* when the next tick is due; if it is late, this process stood still
+			       */
+	uint64_t retry_ns;    /* end of the pause after a failed dial */
+	uint32_t failures;    /* failed dials in a row */
+	uint32_t random;      /* state of the jitter */
+	bool ask_again;       /* the address has changed while it was asked for or dialled */
+	bool full;            /* more waits than `limit`: the policy applies */
 	uint32_t last_session;
-	uint64_t identity; /* of this sender, for the other node */
-	uint64_t rtt_ns;   /* shortest round trip to the peer, 0: not measured */
-	struct link *link; /* LINK_DIALLING or LINK_UP */
-	struct link *draining;
-	struct link *left; /* LINK_DRAINING: the connection that is replaced, one of those */
-	bool asked_left;   /* it is being asked whether all has been read */
+	uint64_t identity;     /* random number, by which the other node recognises this sender */
+	uint64_t rtt_ns;       /* shortest round trip to the peer; 0: not measured */
+	struct link *link;     /* the connection, in LINK_DIALLING and LINK_UP */
+	struct link *draining; /* replaced connections that still bring answers */
+	struct link *left;     /* LINK_DRAINING: the one of `draining` that was replaced last */
+	bool asked_left; /* the peer has been asked whether it has read everything from `left` */
 	struct held *first, *last;
 	size_t held_size;
 	struct tag *tags;

@@ -1,9 +1,9 @@
-/* Whether small messages and parts of large ones travel together in one direction. Both ends of a
- * link see the same stream and count alike, so that the sender never waits for a confirmation which
- * the receiver keeps: a change here changes what nodes say to each other.
+/* Whether small messages travel between the parts of large ones, in one direction of a link. Both
+ * ends see the same stream and count alike. If they did not, the sender could wait for a
+ * confirmation that the receiver holds back: a change here is a change of the protocol.
  *
- * A small message counts when parts have passed since the last one: those before and after a time
- * of large messages alone, and more of them at once, are no mixture.
+ * A small message counts when parts have passed since the last small one. So neither a burst of
+ * small messages nor those before and after a stretch of large ones make a mixture.
  */
 #ifndef SKYNET_LANE_MIX_H
 #define SKYNET_LANE_MIX_H
@@ -12,13 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LANE_MIX_STEP ((uint64_t)4194304)  /* bytes of parts for which a small message counts */
-#define LANE_MIX_MAX  ((uint64_t)67108864) /* for which all of them count, at most */
+#define LANE_MIX_STEP ((uint64_t)4194304)  /* bytes of parts that a small message counts for */
+#define LANE_MIX_MAX  ((uint64_t)67108864) /* bytes of parts that all of them count for, at most */
 
-/* Zero it. */
+/* Zero it before use. */
 struct lane_mix {
-	uint64_t left; /* bytes of parts for which it is mixed still */
-	bool parts;    /* since the last small message */
+	uint64_t left; /* bytes of parts until it is no mixture any more */
+	bool parts;    /* parts have passed since the last small message */
 };
 
 /// A small message passes.
