@@ -25,11 +25,16 @@ end
 ---@field seen { session: integer, name: string, body: string, from: integer }[]
 ---@field closed integer  connections that the other side has ended
 
+---@return string? frame  nil: the connection has ended
+local function read_frame(connection)
+	local head = socket.read(connection, 2)
+	return head and socket.read(connection, (string.unpack(">I2", head)))
+end
+
 ---Reads frames of a connection until it ends.
 local function read_requests(stranger, connection, on_request)
 	while true do
-		local head = socket.read(connection, 2)
-		local body = head and socket.read(connection, (string.unpack(">I2", head)))
+		local body = read_frame(connection)
 		if not body then
 			break
 		end
@@ -318,11 +323,18 @@ local function beats()
 	tap.eventually(function() return status "old".peer == "other" end, "and is known as such")
 end
 
----A stranger that does not read, until it is told to.
+---A stranger that does not read, until it is told to. It says first that it is of another kind:
+---else it would be held dead, with a call under way, when it has said nothing for 10 s.
 local function bounds()
 	local reader
 	local stranger
 	stranger = new_stranger(nil, function(connection)
+		socket.start(connection)
+		repeat
+			local body = read_frame(connection)
+		until body:byte(1) == 0 and string.unpack("<I4", body, 6) == PROBE
+		socket.write(connection, answer(PROBE, 0, "name not found"))
+		socket.pause(connection)
 		reader = connection
 		return true
 	end)
@@ -337,8 +349,9 @@ local function bounds()
 	tap.eventually(function() return (status "full".blocked or 0) > 0 end,
 		"a sender waits when too much waits for the node")
 	tap.ok(sent < 400, "it has not sent all")
+	tap.eventually(function() return reader and status "full".peer == "other" end,
+		"the node is of another kind")
 	local result = later(cluster.call, "full", "@any", "call")
-	socket.start(reader)
 	skynet.fork(read_requests, stranger, reader)
 	tap.eventually(function() return sent == 400 end, "it goes on when the node reads")
 	local requests = wait_named(stranger, 1, "the call arrives")
