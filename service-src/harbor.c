@@ -25,6 +25,7 @@
 #include "skynet_socket.h"
 
 #define DROP_PAUSE_NS     UINT64_C(1000000000)
+#define QUEUE_TIMEOUT_NS  UINT64_C(10000000000)
 #define COMMAND_MAX       128
 #define TICK_DEFAULT_MS   5000
 #define TICK_MAX_MS       3600000
@@ -98,10 +99,22 @@ struct expiry {
 	bool idle;    /* some name has no handle and no message: prune the table */
 };
 
+/* Refuses the messages of a queue that have waited for ten seconds. */
+static void
+expire(struct harbor *harbor, struct message_queue *queue, uint64_t now_ns, const char *reason) {
+	const struct waiting_message *oldest;
+	struct waiting_message message;
+	while ((oldest = message_queue_peek(queue)) != NULL &&
+		now_ns - oldest->since_ns >= QUEUE_TIMEOUT_NS) {
+		message_queue_pop(queue, &message);
+		harbor_refuse(harbor, &message, reason);
+	}
+}
+
 static void
 expire_name(void *ud, struct name_entry *entry) {
 	struct expiry *expiry = ud;
-	harbor_expire(expiry->harbor, &entry->queue, expiry->now_ns,
+	expire(expiry->harbor, &entry->queue, expiry->now_ns,
 		"remote: nobody has registered that name");
 	if (entry->queue.count > 0)
 		expiry->waiting = true;
@@ -144,7 +157,7 @@ on_tick(struct harbor *harbor) {
 	harbor->ticking = false;
 	for (int i = 0; i < HARBOR_COUNT; i++) {
 		struct harbor_link *link = &harbor->links[i];
-		harbor_expire(harbor, &link->queue, expiry.now_ns,
+		expire(harbor, &link->queue, expiry.now_ns,
 			"dead_node: there is no link to that node");
 		harbor_link_tick(link, expiry.now_ns, slept);
 		bool opening = link->state == LINK_TAKING || link->state == LINK_HANDSHAKE;

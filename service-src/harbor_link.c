@@ -8,9 +8,9 @@
 #define HANDLE_MASK          0xffffffu
 #define NANO_PER_MILLI       UINT64_C(1000000)
 #define SILENCE_TICKS        3 /* heartbeats missed before a peer counts as lost */
-#define QUEUE_TIMEOUT_NS     UINT64_C(10000000000)
-#define SEND_LIMIT           ((size_t)256 << 20)
-#define CONGESTED            ((size_t)64 << 20) /* waiting to be sent: requests are refused */
+#define SEND_LIMIT           ((size_t)256 << 20) /* waiting to be sent: answers become errors */
+#define CLOSE_LIMIT          (SEND_LIMIT + ((size_t)1 << 20)) /* there is room for the errors */
+#define CONGESTED            ((size_t)64 << 20)               /* requests are refused */
 #define KEEPALIVE_IDLE_S     10
 #define KEEPALIVE_INTERVAL_S 5
 #define USER_TIMEOUT_MS      20000
@@ -51,18 +51,6 @@ harbor_refuse(struct harbor *harbor, const struct waiting_message *message, cons
 		skynet_send(harbor->context, message->destination, message->source, PTYPE_ERROR,
 			message->session, (void *)(uintptr_t)reason, strlen(reason));
 	skynet_free(message->data);
-}
-
-void
-harbor_expire(
-	struct harbor *harbor, struct message_queue *queue, uint64_t now_ns, const char *reason) {
-	const struct waiting_message *oldest;
-	struct waiting_message message;
-	while ((oldest = message_queue_peek(queue)) != NULL &&
-		now_ns - oldest->since_ns >= QUEUE_TIMEOUT_NS) {
-		message_queue_pop(queue, &message);
-		harbor_refuse(harbor, &message, reason);
-	}
 }
 
 /* ---- writing ---- */
@@ -178,7 +166,7 @@ flush(struct harbor_link *link) {
 	if (lane_output_ready(output))
 		confirm_parts(link, true);
 	lane_output_flush(output);
-	if (lane_output_waiting(output) > SEND_LIMIT)
+	if (lane_output_waiting(output) > CLOSE_LIMIT)
 		harbor_link_close(link, "send buffer limit");
 }
 
@@ -244,14 +232,32 @@ write_message(struct harbor_link *link, const struct waiting_message *message) {
 	}
 }
 
+/* The caller gets an error instead of an answer that cannot be sent. Takes the data. */
+static void
+replace_answer(
+	struct harbor_link *link, const struct waiting_message *message, const char *reason) {
+	struct waiting_message error = *message;
+	error.type = PTYPE_ERROR;
+	error.size = strlen(reason);
+	error.data = skynet_strdup(reason);
+	skynet_free(message->data);
+	write_message(link, &error);
+}
+
 static void
 send_message(struct harbor_link *link, const struct waiting_message *message) {
 	struct harbor *harbor = link->harbor;
+	bool is_answer = message->type == PTYPE_RESPONSE && message->session > 0;
 	if (message->size > FRAME_PAYLOAD_MAX) {
 		skynet_error(harbor->context,
 			"error: a message of %zu bytes from :%08x to :%08x is too large for a harbor link",
 			message->size, message->source, message->destination);
-		harbor_refuse(harbor, message, "remote: the message is too large for another node");
+		if (is_answer)
+			replace_answer(
+				link, message, "remote: the answer is too large for this node");
+		else
+			harbor_refuse(harbor, message,
+				"remote: the message is too large for another node");
 		return;
 	}
 	bool is_call = message->session > 0 && wants_error(message->type);
@@ -262,6 +268,10 @@ send_message(struct harbor_link *link, const struct waiting_message *message) {
 	/* The socket has failed, but its event has not reached this service yet. */
 	if (link->output->failed) {
 		harbor_refuse(harbor, message, "dead_node: the link is broken");
+		return;
+	}
+	if (is_answer && lane_output_waiting(link->output) + message->size > SEND_LIMIT) {
+		replace_answer(link, message, "overloaded: the link to this node is congested");
 		return;
 	}
 	/* The answer to a redirected request goes to the node of its source, which remembers the

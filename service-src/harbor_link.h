@@ -115,10 +115,6 @@ void harbor_link_tick(struct harbor_link *link, uint64_t now_ns, bool slept);
 void harbor_refuse(
 	struct harbor *harbor, const struct waiting_message *message, const char *reason);
 
-/// Refuses the messages of a queue that have waited for ten seconds. Borrows `reason`, as above.
-void harbor_expire(
-	struct harbor *harbor, struct message_queue *queue, uint64_t now_ns, const char *reason);
-
 /// Logs that a message for another node was dropped: at most one line in a second, which counts
 /// those that had none.
 void harbor_log_drop(struct harbor *harbor, const struct waiting_message *message);
