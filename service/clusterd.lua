@@ -25,7 +25,12 @@ local waiting = {}
 local handles = {}
 ---@type table<integer, string> handle to registered name
 local names = {}
----@type table<integer, { agent: integer, listener: { count: integer } }> socket id to connection
+---@class clusterd.listener
+---@field count integer  its connections
+---@field limit integer
+---@field full boolean?  one was closed for want of room, and half of it is still taken
+
+---@type table<integer, { agent: integer, listener: clusterd.listener }> socket id to connection
 local connections = {}
 ---@type table<string, integer> identity of a sender elsewhere to the socket id of its connection
 local followed = {}
@@ -171,7 +176,9 @@ function question.closed(_, _, id)
 	id = math.tointeger(tonumber(id))
 	local connection = connections[id]
 	if connection then
-		connection.listener.count = connection.listener.count - 1
+		local listener = connection.listener
+		listener.count = listener.count - 1
+		listener.full = listener.full and listener.count > listener.limit // 2
 		connections[id] = nil
 		if connection.identity and followed[connection.identity] == id then
 			followed[connection.identity] = nil
@@ -213,12 +220,17 @@ local function forget_names()
 	end
 end
 
----@param listener { count: integer, limit: integer }
+---@param listener clusterd.listener
 ---@param id integer
 ---@param from string
 local function accept(listener, id, from)
 	if listener.count >= listener.limit then
-		skynet.error(("cluster: too many connections, closed %s"):format(from))
+		-- It is told once, or whoever knocks fills the log.
+		if not listener.full then
+			skynet.error(("cluster: too many connections (%d), closed %s and those that follow")
+				:format(listener.count, from))
+			listener.full = true
+		end
 		socket.close_fd(id)
 		return
 	end

@@ -3,6 +3,7 @@
 local skynet = require "skynet"
 local cluster = require "skynet.cluster"
 local socket = require "skynet.socket"
+local subject = require "subject"
 local tap = require "tap"
 
 local HUGE <const> = 0xffffffff
@@ -218,11 +219,36 @@ local function extras(port)
 	socket.close(second)
 end
 
+---Connections above the limit are closed, and the log is told once.
+local function too_many()
+	local _, port = cluster.open(0, 2)
+	local first = assert(socket.open("127.0.0.1", port))
+	local second = assert(socket.open("127.0.0.1", port))
+	tap.is(answers(first, "") .. answers(second, ""), "", "as many as may connect are served")
+	for _ = 1, 3 do
+		local id = socket.open("127.0.0.1", port)
+		tap.ok(not id or not socket.read(id, 1), "one more is closed")
+	end
+	tap.is(answers(first, ""), "", "those that are there go on")
+	subject.logs("too many connections", "the log tells of it")
+	local _, told = subject.log():gsub("too many connections", "")
+	tap.is(told, 1, "once")
+	socket.close(first)
+	socket.close(second)
+	tap.eventually(function()
+		local id = socket.open("127.0.0.1", port)
+		local served = id and socket.write(id, request(1, "echo")) and response(id)
+		socket.close(id or first)
+		return served
+	end, "there is room again when they have gone")
+end
+
 tap.run(function()
 	local echo = skynet.newservice "cluster_echo"
 	cluster.register("echo", echo)
 	local _, port = cluster.open(0)
 	requests(port)
 	extras(port)
+	too_many()
 	responses()
 end)
