@@ -22,6 +22,7 @@ struct cluster_sessions {
 	uint32_t count;
 };
 
+/// Makes an empty table; end it with cluster_sessions_fini.
 void cluster_sessions_init(struct cluster_sessions *sessions);
 
 /// Frees the places; `extra` is left to the owner, who has removed them.

@@ -1,11 +1,5 @@
 /* The way to one other node: a socket, its state and what waits for it. The harbor service owns all
  * of them and calls everything here from its own turn.
- *
- *     WAIT        nothing known yet: messages queue, for a while
- *     TAKING      the socket still belongs to the slave: messages queue
- *     HANDSHAKE   dialed, own id sent, the peer's id has not come: messages queue
- *     UP          frames are read and written
- *     DOWN        lost: messages are refused until there is a new socket
  */
 #ifndef SKYNET_HARBOR_LINK_H
 #define SKYNET_HARBOR_LINK_H
@@ -25,11 +19,11 @@
 #define NO_SOCKET    (-1)
 
 enum link_state {
-	LINK_WAIT,      /* not linked so far: messages are queued for it, up to ten seconds */
-	LINK_TAKING,    /* this service has asked for the events of the socket */
-	LINK_HANDSHAKE, /* this end has dialed and waits for the id of the peer */
-	LINK_UP,
-	LINK_DOWN, /* lost, or there is no such node: messages are refused at once */
+	LINK_WAIT,      /* not linked so far: messages are queued, up to ten seconds */
+	LINK_TAKING,    /* the socket still belongs to the slave: messages are queued */
+	LINK_HANDSHAKE, /* dialed, own id sent, the peer's id has not come: they are queued */
+	LINK_UP,        /* frames are read and written */
+	LINK_DOWN,      /* lost, or no network: messages are refused until there is a new socket */
 };
 
 struct harbor_link {

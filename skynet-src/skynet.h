@@ -1,10 +1,12 @@
 /* What a C service or a Lua C module sees of the kernel: messages, names, timers, log, statistics.
+ * Source compatible with services written for cloudwu/skynet.
  *
- * Source compatible with services written for cloudwu/skynet. Every function may be called from any
- * thread unless it says otherwise. `context` is the calling service; it names the node, so a
- * process can host several nodes. Words used below: takes    the callee owns it from the call on,
- * also when the call fails borrows  the callee only looks at it until it returns gives    the
- * caller owns the result and ends it with the named function
+ * Every function may be called from any thread unless it says otherwise. `context` is the calling
+ * service; it tells the node, of which a process may host several. Comments on parameters say:
+ *
+ *     takes       the callee owns it from the call on, also when the call fails
+ *     borrows     the callee only looks at it, until it returns
+ *     gives       the caller owns the result, and ends it with the function that is named
  */
 #ifndef SKYNET_H
 #define SKYNET_H

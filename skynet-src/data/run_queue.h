@@ -23,6 +23,7 @@ struct run_queue {
 		count; /* in the ring; written under the lock, read by anybody as a hint */
 };
 
+/// Makes an empty queue; end it with run_queue_fini.
 void run_queue_init(struct run_queue *queue);
 
 /// Frees the ring; what is still in it is the caller's to have taken.

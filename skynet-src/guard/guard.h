@@ -30,15 +30,20 @@ struct guard;
 enum guard_role { GUARD_DIALLER, GUARD_LISTENER };
 enum guard_state { GUARD_SHAKING, GUARD_OPEN, GUARD_FAILED };
 
-/* What a kind of guard does. `start`: the other side's hello has come. `receive`: bytes behind it;
- * returns how many were used, 0 when no more can be while it is shaking. */
+/* What a kind of guard (secret, TLS) does behind the hellos, with which both sides begin. */
 struct guard_method {
-	void (*dial)(struct guard *guard); /* behind the hello of a dialler */
+	/// Adds to `wire` what a dialler sends right behind its own hello.
+	void (*dial)(struct guard *guard);
+	/// The hello of the other side has come.
 	void (*start)(struct guard *guard);
+	/// Handles bytes behind it (borrowed): the handshake, then data, which is appended to
+	/// `plain`. Returns how many were used: at least one, unless the guard has failed.
 	size_t (*receive)(struct guard *guard, const unsigned char *bytes, size_t size,
 		struct guard_buffer *plain);
+	/// As guard_send and guard_finish.
 	void (*send)(struct guard *guard, const char *bytes, size_t size);
 	void (*finish)(struct guard *guard);
+	/// Frees what the method keeps in the guard.
 	void (*release)(struct guard *guard);
 };
 
@@ -48,13 +53,13 @@ struct guard {
 	const struct guard_method *method;
 	enum guard_role role;
 	enum guard_state state;
-	bool lenient;     /* what does not begin with a hello is let in as it is */
-	bool transparent; /* open, and no more needed */
+	bool lenient;     /* a peer that does not begin with a hello is let in without */
+	bool transparent; /* open, and bytes pass unchanged: the socket needs no guard any more */
 	bool ended;       /* the other side will send nothing more */
 	bool greeted;     /* its hello has come */
-	uint8_t step;
-	struct guard_buffer wire; /* to be sent */
-	size_t received;          /* while shaking */
+	uint8_t step;     /* of the handshake, for the method */
+	struct guard_buffer wire; /* bytes to be sent */
+	size_t received;          /* bytes that have come while shaking, which are limited */
 	unsigned char input[GUARD_INPUT_SIZE];
 	size_t input_size;
 	unsigned char nonces[2][GUARD_NONCE_SIZE]; /* by role */
@@ -71,12 +76,14 @@ struct guard *guard_create(struct guard_policy *policy, enum guard_role role, bo
 /// Ends it. NULL is allowed.
 void guard_destroy(struct guard *guard);
 
-/// Bytes have come. Appends what they mean to `plain`. Borrows `bytes`. Returns the state.
+/// Handles bytes from the wire (borrowed). Appends to `plain` what they carry for the owner of the
+/// connection. Returns the state.
 enum guard_state guard_receive(
 	struct guard *guard, const char *bytes, size_t size, struct guard_buffer *plain);
 
-/// The other side has ended, or too much time has passed, while it was shaking. A lenient guard may
-/// open, with what has come in `plain`; else it has failed. Returns the state.
+/// The other side has closed (guard_end), or the time is over (guard_expire). A guard that is still
+/// shaking fails; but when time is over a lenient one that has seen no hello begin opens, and what
+/// has come is appended to `plain`. Returns the state.
 enum guard_state guard_end(struct guard *guard);
 enum guard_state guard_expire(struct guard *guard, struct guard_buffer *plain);
 

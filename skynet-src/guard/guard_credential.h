@@ -1,5 +1,5 @@
-/* What a node shows, and asks for, when a connection authenticates: shared secrets, or certificate,
- * key and CA; and whom it asks for nothing. Immutable, and shared by the connections that began
+/* With what a node authenticates itself and others: shared secrets, or certificate, key and CA; and
+ * the addresses that need not authenticate. Immutable, and shared by the connections that began
  * with it: the last one that drops it frees it. Any thread.
  */
 #ifndef SKYNET_GUARD_CREDENTIAL_H

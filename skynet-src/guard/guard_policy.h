@@ -35,13 +35,13 @@ struct guard_policy {
 	struct guard_counters counters;
 
 	struct mutex lock;
-	struct guard_credential *credential; /* of connections to come; under the lock */
+	struct guard_credential *credential; /* for new connections; under the lock */
 
 	/* The poller alone. */
 	struct guard_limit limit;
-	uint64_t reported_ns; /* when lines were last told */
-	int report_credit;
-	uint64_t unreported;
+	uint64_t reported_ns; /* when a failure was last logged */
+	int report_credit;    /* lines that may be logged at once */
+	uint64_t unreported;  /* failures without a line since then */
 };
 
 /// Reads the files and checks everything. Gives a policy with one reference (guard_policy_drop), or
@@ -49,8 +49,8 @@ struct guard_policy {
 struct guard_policy *guard_policy_create(
 	const struct guard_config *config, struct skynet_error *error);
 
-/// Replaces the credential by that of `other`, which is of the same kind: connections to come use
-/// it, those that are there stay as they are. Takes `other`. Any thread.
+/// Replaces the credential by that of `other`, which is of the same kind, for new connections;
+/// existing ones stay as they are. Takes `other`. Any thread.
 void guard_policy_renew(struct guard_policy *policy, struct guard_policy *other);
 
 /// Gives what a new connection authenticates with (guard_credential_drop). Any thread.
@@ -66,8 +66,8 @@ struct guard_policy *guard_policy_grab(struct guard_policy *policy);
 /// One holder less. NULL is allowed.
 void guard_policy_drop(struct guard_policy *policy);
 
-/// Whether a failure of now may have a line in the log; `*silent` is how many had none since the
-/// last line. The poller.
+/// Whether a failure at `now_ns` may be logged; `*silent` is the number of those since the last
+/// line that were not. The poller.
 bool guard_policy_may_report(struct guard_policy *policy, uint64_t now_ns, uint64_t *silent);
 
 #endif

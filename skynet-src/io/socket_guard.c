@@ -44,7 +44,7 @@ listener_of(struct socket_server *server, const struct socket_entry *entry) {
 	return listener != NULL && listener->guard != NULL ? listener : NULL;
 }
 
-/* It is shaking no more. */
+/* The connection is no longer one of the unfinished ones of its listener. */
 static void
 leave_listener(struct socket_server *server, struct socket_entry *entry) {
 	struct socket_entry *listener = listener_of(server, entry);
@@ -105,7 +105,7 @@ socket_guard_failed(struct socket_server *server, struct socket_entry *entry, co
 	guard_limit_note(
 		&guard->policy->limit, &guard->peer, clock_monotonic_ns(server->clock), false);
 	memcpy(peer, entry->name, sizeof(peer));
-	/* Nobody knows of it: no event. */
+	/* No service has heard of the connection, so none needs an event. */
 	socket_destroy(server, entry);
 	if (listener != NULL)
 		report(server, listener, peer, text);
@@ -119,7 +119,8 @@ socket_guard_interest(const struct socket_entry *entry) {
 	return SOCKET_POLL_READ | (output || entry->write_error != 0 ? SOCKET_POLL_WRITE : 0);
 }
 
-/* What handshakes cost this thread is measured: it is no fault of those that wait meanwhile. */
+/* Adds the time that this step of a handshake took to the total: other handshakes, which had to
+ * wait meanwhile, get it back. */
 static void
 note_shaking(struct socket_server *server, uint64_t begin_ns) {
 	server->shaking_ns += clock_monotonic_ns(server->clock) - begin_ns;
@@ -131,7 +132,8 @@ set_deadline(struct socket_server *server, struct socket_entry *entry, uint64_t 
 	socket_set_deadline(server, entry, delay_ns);
 }
 
-/* Gives back the time in which handshakes of others went before. */
+/* Gives a handshake more time when other handshakes have taken much of it, but only so often.
+ * Returns whether it did. */
 static bool
 extend(struct socket_server *server, struct socket_entry *entry) {
 	struct socket_guard *guard = entry->guard;
@@ -199,7 +201,8 @@ find_victim(struct socket_server *server, int listener, const struct socket_addr
 	return same != NULL ? same : oldest;
 }
 
-/* The peer of a local socket is nameless: what it has dialled stands for it. */
+/* The address of the peer. That of a Unix socket has none: the path of the listener stands for it.
+ */
 static struct socket_address
 name_peer(const struct socket_entry *listener, const struct socket_address *peer) {
 	struct socket_address address;
@@ -214,7 +217,7 @@ turn_away(struct socket_server *server, struct socket_entry *listener, int fd,
 	unsigned char refusal[GUARD_REFUSAL_SIZE];
 	char text[SOCKET_ADDRESS_TEXT_SIZE];
 	guard_refusal_write(refusal, GUARD_REFUSED_LIMIT);
-	/* If it does not go out, the end of the connection says enough. */
+	/* Best effort: the peer also sees the connection end. */
 	if (send(fd, refusal, sizeof(refusal), MSG_NOSIGNAL) < 0)
 		errno = 0;
 	close(fd);
@@ -254,7 +257,7 @@ socket_guard_accepted(struct socket_server *server, struct socket_entry *listene
 
 /* ---- the end of the handshake ---- */
 
-/* Nothing is left for a guard that lets bytes pass as they are. */
+/* Frees a guard that is transparent and has nothing left to send. */
 static void
 drop_machine(struct socket_server *server, struct socket_entry *entry) {
 	mutex_acquire(&entry->lock);
@@ -269,7 +272,7 @@ drop_machine(struct socket_server *server, struct socket_entry *entry) {
 	mutex_release(&entry->lock);
 }
 
-/* The other end of a dialled connection is who it should be. */
+/* A dialled connection has authenticated. */
 static void
 open_dialled(struct socket_server *server, struct socket_entry *entry) {
 	char text[SOCKET_ADDRESS_TEXT_SIZE];
@@ -289,7 +292,7 @@ open_dialled(struct socket_server *server, struct socket_entry *entry) {
 		socket_guard_started(server, entry);
 }
 
-/* That of an accepted one: now its listener may hear of it. */
+/* An accepted connection has authenticated: now the owner of the listener hears of it. */
 static void
 open_accepted(struct socket_server *server, struct socket_entry *entry) {
 	struct socket_guard *guard = entry->guard;
@@ -320,7 +323,8 @@ open_accepted(struct socket_server *server, struct socket_entry *entry) {
 		server, listener, SOCKET_EVENT_ACCEPT, socket_entry_id(entry), entry->name);
 }
 
-/* What has become of a shaking connection. Takes what is in `plain`. */
+/* Acts on the state of a connection that was shaking: goes on, opens or closes it. Takes what is in
+ * `plain`. */
 static void
 settle(struct socket_server *server, struct socket_entry *entry, enum guard_state state,
 	struct guard_buffer *plain, const char *reason) {
@@ -387,7 +391,7 @@ socket_guard_fill(struct socket_entry *entry) {
 		entry->write_error = EPROTO;
 }
 
-/* The system has no more, or an error. */
+/* Handles a read that gave nothing: no more for now, the end, or an error. */
 static void
 read_ended(struct socket_server *server, struct socket_entry *entry, ssize_t n) {
 	bool shaking = socket_entry_state(entry) == SOCKET_STATE_SHAKING;
@@ -423,7 +427,7 @@ socket_guard_readable(struct socket_server *server, struct socket_entry *entry) 
 	struct guard *machine = entry->guard->machine;
 	enum guard_state state = guard_receive(machine, server->scratch, (size_t)n, &plain);
 	bool ended = machine->ended;
-	/* It may have something to say. */
+	/* The handshake, or TLS itself, may have put an answer into `wire`. */
 	if (before != SOCKET_STATE_HALF_WRITE && guard_buffer_size(&machine->wire) > 0) {
 		socket_flush(server, entry);
 		socket_update_interest(server, entry);

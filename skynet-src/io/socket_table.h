@@ -99,6 +99,7 @@ struct socket_table {
 	uint32_t entry_count, entry_room;
 };
 
+/// Makes an empty table; end it with socket_table_fini.
 void socket_table_init(struct socket_table *table);
 
 /// Frees all entries; what they hold has been ended before.

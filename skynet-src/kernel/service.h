@@ -70,6 +70,7 @@ uint32_t service_launch(struct skynet_node *node, const char *module, const char
 struct skynet_context *service_grab(struct skynet_node *node, uint32_t handle);
 void service_drop(struct skynet_context *context);
 
+/// The handle of a service, and the node that it belongs to. Any thread; needs a reference.
 uint32_t service_handle(const struct skynet_context *context);
 struct skynet_node *service_node(const struct skynet_context *context);
 
