@@ -232,7 +232,8 @@ function cluster.get_sender(node)
 end
 
 ---Call `func(node, what)` whenever a connection to a node is "up" or "down", or its address is
----"changed". Only what happens after this call is reported.
+---"changed". Only what happens after this call is reported. A service that is far behind hears the
+---last event of each node.
 ---@async
 ---@param func fun(node: string, what: string)
 function cluster.on_node(func)

@@ -1,5 +1,6 @@
 ---What happens to the nodes of the cluster, for services that watch them: events with numbers from
----1 on. The newest are kept for watchers that come late. For the service clusterd.
+---1 on. The newest are kept for watchers that come late, and the last one of each node, however old
+---it is: so nobody misses what became of a node. For the service clusterd.
 ---@class skynet.cluster_events
 local cluster_events = {}
 
@@ -14,6 +15,8 @@ local KEPT <const> = 256
 ---@type table<integer, cluster.event> by number
 local events = {}
 local count = 0
+---@type table<string, integer> node to the number of its last event
+local newest = {}
 ---@type (fun(ok: boolean): boolean)[] responses to services that wait for the next event
 local watchers = {}
 
@@ -27,13 +30,35 @@ end
 ---@param what "up"|"down"|"changed"
 function cluster_events.announce(node, what)
 	count = count + 1
+	local before, old = newest[node], count - KEPT
 	events[count] = { node = node, what = what }
-	events[count - KEPT] = nil
+	newest[node] = count
+	if before and before <= old then
+		events[before] = nil
+	end
+	if events[old] and newest[events[old].node] ~= old then
+		events[old] = nil
+	end
 	local list = watchers
 	watchers = {}
 	for _, response in ipairs(list) do
 		response(true)
 	end
+end
+
+---Numbers of events behind `serial` that are too old to be kept for another reason than being the
+---last ones of their nodes.
+---@param serial integer
+---@return integer[] numbers
+local function old_numbers(serial)
+	local numbers = {}
+	for number in pairs(serial < count - KEPT and events or {}) do
+		if number > serial and number <= count - KEPT then
+			numbers[#numbers + 1] = number
+		end
+	end
+	table.sort(numbers)
+	return numbers
 end
 
 ---The events behind number `serial`, as far as they are kept; nothing when there are none yet: then
@@ -49,7 +74,10 @@ function cluster_events.watch(serial)
 		return
 	end
 	local list = {}
-	for number = math.max(serial + 1, count - KEPT + 1), count do
+	for _, number in ipairs(old_numbers(serial)) do
+		list[#list + 1] = events[number]
+	end
+	for number = math.max(serial, count - KEPT) + 1, count do
 		list[#list + 1] = events[number]
 	end
 	return count, list
