@@ -250,6 +250,12 @@ node_abort(struct skynet_node *node, int exit_code, const char *reason) {
 	while (found) {
 		found = false;
 		uint32_t *handles = handle_table_list(node->handles, &count);
+		/* No service is to hear, and to log, that another one ended before it. Newer ones
+		 * are silenced first: they wait for older ones more often. */
+		for (size_t i = count; handles != NULL && i-- > 0;) {
+			if (handles[i] != logger)
+				service_silence(node, handles[i]);
+		}
 		for (size_t i = 0; handles != NULL && i < count; i++) {
 			if (handles[i] != logger)
 				found |= service_retire(node, handles[i]);

@@ -112,16 +112,20 @@ service_launch(
 
 /* ---- death ---- */
 
-bool
-service_retire(struct skynet_node *node, uint32_t handle) {
+void
+service_silence(struct skynet_node *node, uint32_t handle) {
 	struct skynet_context *context = service_grab(node, handle);
 	if (context == NULL)
-		return false;
+		return;
 	atomic_store_explicit(&context->retired, true, memory_order_relaxed);
 	mailbox_close(&context->mailbox);
-	bool found = handle_table_retire(node->handles, handle);
 	service_drop(context);
-	return found;
+}
+
+bool
+service_retire(struct skynet_node *node, uint32_t handle) {
+	service_silence(node, handle);
+	return handle_table_retire(node->handles, handle);
 }
 
 bool

@@ -74,6 +74,10 @@ void service_drop(struct skynet_context *context);
 uint32_t service_handle(const struct skynet_context *context);
 struct skynet_node *service_node(const struct skynet_context *context);
 
+/// The service gets no more messages, also none of those that wait. It is to be retired after that.
+/// Any thread.
+void service_silence(struct skynet_node *node, uint32_t handle);
+
 /// Takes the handle and the names away: sends to it fail, and it ends with its turn.
 /// Returns false when there is no such service. Any thread.
 bool service_retire(struct skynet_node *node, uint32_t handle);
