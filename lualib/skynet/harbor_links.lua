@@ -2,9 +2,9 @@
 ---link or for its end. For the service cslave.
 ---
 ---A peer is `open` while the C service has a socket for it or needs none, because the node runs in
----this process; `up` while messages can be sent, and
----`linked` from then until the link breaks or the master says that the node is gone. Whoever has
----been told an address by the master dials; nodes of ours are dialed again when a link breaks.
+---this process; `up` while messages can be sent, and `linked` from then until the link breaks or,
+---for a node of the reference, the master says that it is gone. Whoever has been told an address by
+---the master dials; nodes of ours are dialed again when a link breaks.
 ---@class skynet.harbor_links
 local links = {}
 
@@ -241,12 +241,15 @@ function links.is_up(id)
 	return peer ~= nil and peer.up == true
 end
 
----The master says that a node is gone. Its link may still work, and stays.
+---The master says that a node is gone. Its link may still work, and stays: what waits for an answer
+---over it goes on waiting, at both ends. If the node is of ours its end will be noticed here.
 ---@param id integer
 function links.gone(id)
 	local peer = peer_of(id)
 	peer.address = nil
-	set_linked(peer, false, "the node has left the network")
+	if not (peer.up and peer.ours) then
+		set_linked(peer, false, "the node has left the network")
+	end
 	if joining then
 		joining(true)
 	end

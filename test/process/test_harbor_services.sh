@@ -35,6 +35,28 @@ check "the_manager_knows_it_when_it_has_come_back" answers 1 "$listed" listed
 datacenter 3 'set("later", "now")' >/dev/null
 check "who_waits_for_a_value_gets_it_from_a_node_that_has_come_back" answers 1 'done.wait' now
 
+# ---- the master hears no more of a node that all others still reach ----
+kill_node 2
+master_proxy=$(free_port)
+perl test/process/chaos_proxy.pl "$TEST_TMP" "master:$master_proxy:$master_port" &
+echo $! >"$TEST_TMP/proxy.pid"
+wait_for test -p "$TEST_TMP/proxy.in"
+up 2 "master = '127.0.0.1:$master_proxy'"
+ask 2 'skynet.fork(function() done.wait = require("skynet.datacenter").wait("unheard") end)' >/dev/null
+ask 3 'later("held", "NODE2", "hold")' >/dev/null
+check "it_is_asked_something" answers 2 'held ~= nil' true
+echo "master hold" >"$TEST_TMP/proxy.in"
+gone_again() {
+	[ "$(grep -c "harbor 2 is gone" "$TEST_TMP/n1.out")" = 2 ]
+}
+check "the_master_tells_the_others_that_it_is_gone" wait_for gone_again
+datacenter 1 'set("unheard", "now")' >/dev/null
+check "what_it_waits_for_it_still_gets" answers 2 'done.wait' now
+ask 2 'held(true, "answer")' >/dev/null
+check "and_so_do_those_who_wait_for_it" answers 3 'done.held' answer
+echo "master pass" >"$TEST_TMP/proxy.in"
+check "it_joins_again" logged n2 "joined the master again"
+
 # ---- the node with the master dies and comes back ----
 ask 2 "$(one_line 'skynet.fork(function()
 	done.kind = skynet.error_kind(select(2, pcall(require("skynet.datacenter").wait, "never"))) end)'
