@@ -375,11 +375,6 @@ end
 ---@type table<string, async fun(source: integer, ...: any)>
 local node_command = {}
 
----Our token.
-function node_command.HELLO()
-	skynet.retpack(token)
-end
-
 ---token: the service of another node of the harbor network has started. No answer.
 function node_command.HERE(source, theirs)
 	nodes.here(source, theirs)
@@ -403,9 +398,9 @@ skynet.register_protocol {
 	end,
 }
 
----For the debug command INFO.
+---For the debug command INFO, by which the services of other nodes also recognise this one.
 skynet.info_func(function()
-	local info = { channels = 0, subscribers = 0, refused = refused_count, topics = 0 }
+	local info = { token = token, channels = 0, subscribers = 0, refused = refused_count, topics = 0 }
 	for _, channel in pairs(channels) do
 		info.channels = info.channels + 1
 		info.topics = info.topics + (channel.topic and 1 or 0)

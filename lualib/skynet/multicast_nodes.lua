@@ -42,15 +42,19 @@ local events
 
 local own_token = 0
 
+---Ask whether there is a service like ours. The address may be that of any service by now, which is
+---to be disturbed no more than by somebody at a console: so it is asked for its INFO.
 ---@async
 ---@param node multicast_nodes.node
+---@return string reason  why not
 local function verify(node)
-	local ok, token = pcall(skynet.call_timeout, PATIENCE_CS, node.handle, "lua", "HELLO")
-	node.valid = ok and math.type(token) == "integer"
+	local ok, info = pcall(skynet.call_timeout, PATIENCE_CS, node.handle, "debug", "INFO")
+	local token = ok and type(info) == "table" and info.token
+	node.valid = math.type(token) == "integer"
 	if node.valid then
 		node.token = token
 	end
-	return ok and "no multicast service" or tostring(token)
+	return ok and "no multicast service" or tostring(info)
 end
 
 ---Follow the link to a node: what was known about it is doubtful when it breaks.
@@ -168,6 +172,23 @@ function nodes.list()
 	return list
 end
 
+---@async
+---@param id integer
+---@param handle integer  as the datacenter has it
+---@param returned boolean  the node has been here before
+local function greet(id, handle, returned)
+	local candidate = { handle = handle }
+	verify(candidate)
+	if candidate.valid then
+		skynet.send(handle, "lua", "HERE", own_token)
+	end
+	if returned then
+		-- It was lost, and has started again before it could hear of us from the
+		-- datacenter: nobody else tells us that it is back.
+		pcall(nodes.find, id)
+	end
+end
+
 ---Say where our service is, to the datacenter and to the others.
 ---@async
 local function register()
@@ -178,12 +199,7 @@ local function register()
 		local node, handle = known[id], datacenter.get(DIRECTORY, id)
 		if math.type(handle) == "integer" and not (node and node.valid and node.token == token) then
 			events.found(id)
-			skynet.send(handle, "lua", "HERE", own_token)
-			if node then
-				-- It was lost, and has started again before it could hear of us from the
-				-- datacenter: nobody else tells us that it is back.
-				pcall(nodes.find, id)
-			end
+			skynet.fork(greet, id, handle, node ~= nil)
 		end
 	end
 end
@@ -209,7 +225,15 @@ end
 function nodes.start(token, handlers)
 	own_token, events = token, handlers
 	if here ~= 0 then
-		register()
+		-- a link that breaks in this moment comes back; who starts this service need not start again
+		local ok, err = pcall(register)
+		while not ok do
+			if skynet.error_kind(err) ~= "dead_node" then
+				error(err, 0)
+			end
+			skynet.sleep(RETRY_CS)
+			ok, err = pcall(register)
+		end
 		skynet.fork(keep_registered)
 	end
 end

@@ -37,7 +37,7 @@ local NO_HARBOR_BITS <const> = 0xffffff
 ---What stands in messages, so that mutations get past the first checks.
 local WORDS <const> = {}
 for _, word in ipairs { "NEW", "SUB", "USUB", "PUB", "DEL", "COUNT", "GIVEN", "SUBR", "USUBR",
-	"DELR", "HELLO", "HERE", "JOIN", "SETTLE", "SAY", "OPEN", "WANT", "UNWANT", "PULL", "CLOSE",
+	"DELR", "HERE", "JOIN", "SETTLE", "SAY", "OPEN", "WANT", "UNWANT", "PULL", "CLOSE",
 	"wanted", "other", 0, 1, 2, 257, 258, 513, -1, TOKEN, SERVICE, 0x80000000, 1 << 32,
 	math.maxinteger, math.mininteger, 1.5, 0 / 0, 1 / 0, true, {}, { "wanted" },
 	{ "wanted", SERVICE, "x" }, ("x"):rep(256) } do
@@ -78,8 +78,8 @@ end
 ---A request of the real service.
 local function serve(source, session, payload)
 	local name = skynet.unpack(payload)
-	if name == "HELLO" then
-		answer(source, session, skynet.packstring(TOKEN))
+	if name == "INFO" then
+		answer(source, session, skynet.packstring { token = TOKEN })
 	elseif name == "OPEN" then
 		answer(source, session, open_answer or skynet.packstring(TOKEN, 1))
 		open_answer = nil
@@ -103,7 +103,7 @@ local function read_link()
 		end
 		local source, destination, session = (">I4I4I4"):unpack(frame, #frame - 11)
 		local type = destination >> 24
-		if type == skynet.PTYPE_LUA and session > 0 then
+		if (type == skynet.PTYPE_LUA or type == skynet.PTYPE_DEBUG) and session > 0 then
 			serve(source, session, frame:sub(1, #frame - 12))
 		elseif type == skynet.PTYPE_RESPONSE or type == TYPE_ERROR then
 			note_answer(session)
@@ -181,8 +181,8 @@ end
 
 ---All that was sent has been read: requests behind it are answered, each once.
 local function all_read()
-	local hello = skynet.packstring "HELLO"
-	local by_link, by_cluster = request(hello), cluster_request(hello)
+	local count = skynet.packstring("COUNT", 1)
+	local by_link, by_cluster = request(count), cluster_request(count)
 	local deadline = skynet.now() + 3000
 	while (answers[by_link] == 0 or answers[by_cluster] == 0) and skynet.now() < deadline do
 		skynet.sleep(0)

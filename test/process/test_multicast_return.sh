@@ -109,6 +109,21 @@ ask 3 'topic:publish("t", 4)' >/dev/null
 check "and hears topics" answers 1 'got[#got]' "3:t,4"
 ask 1 'topic:publish("t", 5)' >/dev/null
 check "and is heard" answers 2 'got[#got]' "1:t,5"
+for id in 3 2; do
+	kill_node $id TERM
+	is "node $id ends in order" "$status" 0
+	is "node $id logs no error for what it waited for" "$(grep -c traceback "$TEST_TMP/n$id.out")" 0
+done
+
+# ---- two nodes start anew at once: the address of one's service is that of another one now ----
+up 3
+ask 3 'skynet.dispatch("lua", function(_, _, what) heard = heard or what skynet.ret() end)' >/dev/null
+chunk 3 'datacenter = require("skynet.datacenter") datacenter.set("multicast_token", 3, 1)
+	datacenter.set("multicast", 3, skynet.self())' >/dev/null
+raise 2
+like "a service is no channel" "$(ask 2 'pcall(hear, 0x45603)')" "*node 3 *no multicast service*"
+ask 2 'skynet.call("NODE3", "lua", "the first")' >/dev/null
+is "what has the address of a service that is gone is told nothing" "$(ask 3 heard)" "the first"
 for id in 3 2 1; do
 	kill_node $id TERM
 	is "node $id ends in order" "$status" 0
