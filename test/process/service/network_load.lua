@@ -10,6 +10,8 @@ local PAUSE_CS <const> = tonumber(skynet.getenv "network_pause" or 2) -- after e
 local DEADLINE_CS <const> = tonumber(skynet.getenv "network_deadline" or 1500)
 local BIG_EACH <const> = 16 -- one message of so many is big
 local BIG_SIZE <const> = tonumber(skynet.getenv "network_big_size" or 100000)
+local HUGE_EACH <const> = tonumber(skynet.getenv "network_huge_each" or math.maxinteger)
+local HUGE_SIZE <const> = 2 << 20
 local SMALL_SIZE <const> = 200
 local id <const> = tonumber(skynet.getenv "harbor")
 
@@ -53,7 +55,9 @@ link.cluster = {
 ---The next message of a stream. It must be sent before the task yields.
 local function next_message(stream)
 	stream.number = stream.number + 1
-	local size = stream.number % BIG_EACH == 0 and BIG_SIZE or SMALL_SIZE
+	local size = stream.number % HUGE_EACH == 0 and HUGE_SIZE
+		or stream.number % BIG_EACH == 0 and BIG_SIZE
+		or SMALL_SIZE
 	return stream.key, stream.number, stream_text(stream.key, stream.number, size)
 end
 
