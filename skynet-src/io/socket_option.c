@@ -155,16 +155,27 @@ socket_server_close_node(struct socket_server *server, void *node) {
 	}
 }
 
-void
-socket_server_close_listeners(struct socket_server *server, void *node) {
+static void
+close_sockets(struct socket_server *server, const void *node, bool only_listeners) {
 	struct socket_entry *entry;
 	for (uint32_t i = 0; (entry = socket_table_at(&server->table, i)) != NULL; i++) {
-		bool listens = belongs_to(entry, node) && entry->kind == SOCKET_KIND_LISTENER;
+		bool chosen = belongs_to(entry, node) &&
+			      (!only_listeners || entry->kind == SOCKET_KIND_LISTENER);
 		int id = socket_entry_id(entry);
 		mutex_release(&entry->lock);
-		if (listens)
+		if (chosen)
 			socket_server_close(server, id);
 	}
+}
+
+void
+socket_server_close_listeners(struct socket_server *server, void *node) {
+	close_sockets(server, node, true);
+}
+
+void
+socket_server_close_sockets(struct socket_server *server, void *node) {
+	close_sockets(server, node, false);
 }
 
 bool

@@ -222,6 +222,9 @@ void socket_server_close_node(struct socket_server *server, void *node);
 /// Graceful stop, step one: closes the listeners of `node`. Their owners get CLOSE.
 void socket_server_close_listeners(struct socket_server *server, void *node);
 
+/// Closes all sockets of `node`, which send what they have queued first. Any thread.
+void socket_server_close_sockets(struct socket_server *server, void *node);
+
 /// True when no socket of `node` has anything queued.
 bool socket_server_flushed(struct socket_server *server, void *node);
 

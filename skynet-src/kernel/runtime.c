@@ -317,6 +317,8 @@ runtime_node_ended(struct skynet_node *node) {
 		if (sibling != NULL)
 			tell_harbor(sibling, 'G', node->harbor);
 	}
+	/* The process may live on for other nodes, and peers of this one wait for its end. */
+	socket_server_close_sockets(runtime->sockets, node);
 }
 
 /* With the lock held: the largest exit code, -1 while a node runs. One that failed ends the others.

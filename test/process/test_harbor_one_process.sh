@@ -99,7 +99,9 @@ check "it_is_reached_when_it_comes_back" calls "$count" "$middle"
 check "and_reaches_the_others" calls "$middle" "$count"
 # names that a node has not heard of before are the master's to tell
 check "a_third_one_has_a_name" calls "$count" 2
+ask "$middle" 'later("call", harbor.queryname "NODE1", "never")' >/dev/null
 ask 1 'skynet.abort()' >/dev/null
+check "who_is_outside_sees_its_link_end" answers "$middle" 'done.call ~= nil' true
 check "without_a_master_the_others_still_talk" answers "$count" \
 	"pcall(skynet.call, 'NODE2', 'lua', 'echo', 'x')" "true x"
 # its listeners go with its services
