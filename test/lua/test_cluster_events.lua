@@ -39,7 +39,7 @@ local function the_last_event_of_each_node_is_kept()
 	tap.is(text { list[#list] }, "three down", "the last of all is the last")
 	cluster_events.announce("one", "up")
 	list = select(2, cluster_events.watch(0))
-	tap.is(text { list[1], list[#list] }, "two up, one up", "a newer one takes the place of such a one")
+	tap.is(text { list[1], list[#list] }, "two up, one up", "a newer event takes the place of one")
 end
 
 local function many_names_change_at_once()
