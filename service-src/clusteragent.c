@@ -159,7 +159,7 @@ static void
 begin_parts(struct clusteragent *agent, const struct cluster_request *request) {
 	struct cluster_session *session = cluster_sessions_find(&agent->parts, request->session);
 	if (session != NULL) {
-		/* Told once, with the last part. */
+		/* Two requests with one number: an error answers the last part. */
 		((struct parts *)session->extra)->broken = true;
 		return;
 	}

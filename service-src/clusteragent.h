@@ -1,4 +1,6 @@
-/* What the files of the service clusteragent share. One thread at a time. */
+/* The service clusteragent: one connection that another node of the cluster has made to this one.
+ * What its files share: requests that come in, and answers that go out. One thread at a time.
+ */
 #ifndef SKYNET_CLUSTERAGENT_H
 #define SKYNET_CLUSTERAGENT_H
 
@@ -16,14 +18,14 @@
 #include "skynet.h"
 #include "skynet_socket.h"
 
-#define CLUSTER_FULL_MAX    16   /* services with a full mailbox that are looked after */
+#define CLUSTER_FULL_MAX    16   /* services with a full mailbox that are watched at a time */
 #define CLUSTER_KNOWN_MAX   1024 /* names; a power of 2 */
 #define CLUSTER_LAVISH_BITS 256  /* services by hash; a power of 2 */
 
 /* A complete request. */
 struct request {
 	struct request *next;
-	uint32_t session; /* of the other node; 0 in an answer that nobody waits for */
+	uint32_t session; /* of the other node; 0: nobody waits for an answer */
 	bool push;
 	char *data; /* skynet_malloc; NULL: `borrowed` */
 	const char *borrowed;
@@ -40,10 +42,10 @@ struct request_list {
 	struct request *first, *last;
 };
 
-/* A request whose parts are coming. */
+/* A request that comes in parts and is not complete. */
 struct parts {
 	struct payload_join join;
-	bool broken; /* answered with an error when the last part has come */
+	bool broken; /* it cannot be served: an error answers its last part */
 	struct request request;
 };
 
@@ -55,10 +57,10 @@ struct known_name {
 /* A service here whose mailbox is full. */
 struct full_receiver {
 	uint32_t handle;
-	int room_session;  /* answered when it has room */
-	int timer_session; /* answered when patience is over */
-	bool waiting;      /* until then the connection is not read */
-	uint64_t lost;     /* messages that were refused since */
+	int room_session;  /* its response comes when the mailbox has room */
+	int timer_session; /* its response comes when patience is over */
+	bool waiting;      /* neither has come: the connection is not read */
+	uint64_t lost;     /* messages that were refused after patience was over */
 };
 
 struct clusteragent {
@@ -69,32 +71,34 @@ struct clusteragent {
 	struct skynet_socket_greeting greeting;
 	struct packet_split split;
 	struct lane_output output;
-	struct cluster_sessions calls; /* session here to session there */
+	struct cluster_sessions calls; /* calls that services here handle, by session here */
 	struct cluster_deadlines deadlines;
-	struct cluster_sessions parts; /* session there to struct parts */
+	struct cluster_sessions parts; /* requests that are incomplete, by session there */
 	struct known_name known[CLUSTER_KNOWN_MAX];
-	int ask_session;          /* the first of `held` waits for its name; 0: none */
-	struct request_list held; /* in order */
-	struct request_list late; /* wait until answers have left; their handle is known */
-	int release_session;      /* of the timer that sets `overdue` */
-	bool overdue;             /* the first of `late` has waited for long */
-	uint32_t released;        /* calls that have been late, and have no answer */
-	size_t expected;          /* bytes of one */
+	int ask_session; /* of the question to clusterd for the name of the first of `held` */
+	struct request_list
+		held; /* requests that wait for a name, and those behind them, in order */
+	struct request_list
+		late;        /* requests that wait until answers have left; handles are known */
+	int release_session; /* of the timer that sets `overdue` */
+	bool overdue;        /* the first of `late` has waited for long */
+	uint32_t released;   /* calls that were in `late` and have no answer yet */
+	size_t expected;     /* running average of the bytes of one such answer */
 	uint64_t lavish[CLUSTER_LAVISH_BITS / 64]; /* services whose answers came in parts */
 	size_t kept_size;                          /* bytes of all requests in `held` and `late` */
-	size_t kept_small;                         /* of those without credit */
-	size_t most;                               /* bytes of answers that have waited at a time */
+	size_t kept_small;                         /* of the small ones, which need no credit */
+	size_t most;                               /* maximum of bytes of answers that waited */
 	char *tag;                                 /* of the next request; skynet_malloc or NULL */
 	size_t tag_size;
 	uint64_t deadline_ns; /* of the next request */
-	uint64_t identity;    /* of the sender at the other end, 0: not told */
-	int identity_session; /* clusterd ends its earlier connections; requests wait. 0: no */
-	bool ours;            /* the other node knows what we add to the protocol */
-	bool paused;          /* it is not read now */
+	uint64_t identity;    /* of the sender at the other end; 0: not known */
+	int identity_session; /* clusterd is ending its earlier connection; requests wait. 0: no */
+	bool ours;            /* the other node is of this kind: it has sent a probe */
+	bool paused;          /* the connection is not read now */
 	int patience_s;       /* for receivers with a full mailbox */
 	int full_count;
 	struct full_receiver full[CLUSTER_FULL_MAX];
-	struct lane_confirm confirm; /* parts of requests that it is to be told of */
+	struct lane_confirm confirm; /* parts of requests that have to be confirmed */
 	size_t limit;                /* bytes of answers that may wait; 0: any number */
 };
 
@@ -112,13 +116,14 @@ void agent_keep(struct clusteragent *agent, struct request_list *list, struct re
 /// skynet_free.
 struct request *agent_unkeep(struct clusteragent *agent, struct request_list *list);
 
-/// Ends what a list has.
+/// Drops all requests of a list.
 void agent_drop_kept(struct clusteragent *agent, struct request_list *list);
 
-/// A service has given an answer of `size` bytes, in `parts`.
+/// Notes that a service has given an answer of `size` bytes, which leaves in `parts` or in one
+/// frame.
 void agent_note_answer(struct clusteragent *agent, uint32_t handle, size_t size, bool parts);
 
-/// Whether a request to a service must wait until answers have left. Handle 0: a global name.
+/// Whether a request to a service must be kept until answers have left. Handle 0: a global name.
 bool agent_is_late(struct clusteragent *agent, uint32_t handle);
 
 /// Hands over requests that have waited for answers, when enough of them have left. Returns true
@@ -142,10 +147,10 @@ void agent_answer_status(struct clusteragent *agent, uint32_t source, int sessio
 
 /* ---- clusteragent_room.c ---- */
 
-/// Whether messages to a service are let through. Counts them when not.
+/// Whether messages to a service are delivered. False, and counted, while it is full for too long.
 bool agent_room_for(struct clusteragent *agent, uint32_t handle);
 
-/// Behind a send to a service of this node: notes when its mailbox is full.
+/// To be called after a send to a service of this node: notes when its mailbox is full.
 void agent_room_check(struct clusteragent *agent);
 
 /// Takes a response. Returns false when it is about something else.
@@ -166,7 +171,7 @@ void agent_name_known(struct clusteragent *agent, bool found, const char *text, 
 /// answer, 0 when there is none to come.
 int agent_hand_over(struct clusteragent *agent, struct request *request, uint32_t handle);
 
-/// Serves what has waited for the end of an earlier connection.
+/// The earlier connection of the same sender has ended: serves what waited for that.
 void agent_follow(struct clusteragent *agent);
 
 /// A registered name stands for something else now.

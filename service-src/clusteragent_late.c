@@ -1,15 +1,16 @@
-/* Requests that are kept, so that what waits for the other node is bounded: while more than the
- * limit of answers waits, no more requests go to services whose answers are large. They wait here,
- * to a limit of their own; others are served.
+/* Bounds the answers that wait for the other node. While more than `limit` bytes of them wait,
+ * requests to services whose answers are large are kept here, up to a limit of their own, instead
+ * of being handed over; requests to other services go on.
  *
- * A node of ours confirms the parts of answers on the connection that brings its requests. So that
- * is read on, and parts of requests are not confirmed instead while much is kept. It is not read
- * when small requests alone reach the limit, which have no credit, or services have full mailboxes;
- * then credit does not count for the answers.
+ * A node of ours confirms parts of answers on the connection that brings its requests, so reading
+ * must go on. Instead, while much is kept, parts of requests are not confirmed: without credit that
+ * node sends no more. Reading stops only when small requests, which need no credit, reach the limit
+ * by themselves, or when services have full mailboxes. Confirmations are not read then either, so
+ * answers leave without regard to credit.
  *
- * That ends: the other end, a clustersender, always reads. Parts leave, by credit that is read or
- * without; so answers leave, then what is kept is served, then confirmed and read on. What the two
- * nodes ask each other the other way round has its own connection, and neither waits for that.
+ * There is no deadlock. The other end, a clustersender, always reads, so answers leave, with credit
+ * or without; then what is kept is handed over, and requests are confirmed and read again. Requests
+ * in the other direction have a connection of their own, and neither waits for the other.
  */
 #include <inttypes.h>
 #include <stdio.h>
