@@ -35,7 +35,7 @@ help() { sed -n '2,23s/^# \{0,1\}//p' "$0"; }
 # ---- Where things are ----
 
 find_folders() {
-	here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P) || exit $FAILED
+	here=$(own_folder) || exit $FAILED
 	if [ -f "$here/lualib/loader.lua" ]; then
 		root=$here bin=$here/skynet config=$here/examples var=$here/var
 	else
@@ -46,8 +46,37 @@ find_folders() {
 	fi
 	root=$(absolute "${SKYNET_ROOT:-$root}") bin=$(absolute "${SKYNET_BIN:-$bin}")
 	config=$(absolute "${SKYNET_CONFIG:-$config}") var=$(absolute "${SKYNET_VAR:-$var}")
-	run=$(absolute "${SKYNET_RUN:-$var/run}") log=$(absolute "${SKYNET_LOG:-$var/log}")
-	data=$(absolute "${SKYNET_DATA:-$var/data}")
+	run=$(real "${SKYNET_RUN:-$var/run}") log=$(real "${SKYNET_LOG:-$var/log}")
+	data=$(real "${SKYNET_DATA:-$var/data}")
+}
+
+# own_folder: prints where this script is, which may have been started by a link.
+own_folder() {
+	script=$0
+	while [ -h "$script" ]; do
+		link=$(readlink "$script") || return
+		case $link in
+		/*) script=$link ;;
+		*) script=$(dirname -- "$script")/$link ;;
+		esac
+	done
+	CDPATH='' cd -- "$(dirname -- "$script")" && pwd -P
+}
+
+# real PATH: prints the one name of a folder that is the same however it is written. A node is known
+# by the name of its pid file.
+real() {
+	path=$(absolute "$1") missing=
+	until [ -d "$path" ]; do
+		case ${path##*/} in
+		'' | .) ;;
+		*) missing=/${path##*/}$missing ;;
+		esac
+		path=${path%/*}
+		[ -n "$path" ] || path=/
+	done
+	path=$(CDPATH='' cd -- "$path" && pwd -P) || path=$(absolute "$1")
+	printf '%s\n' "${path%/}$missing"
 }
 
 absolute() {
@@ -157,7 +186,7 @@ skynet() {
 
 check_config() {
 	[ -x "$bin" ] || fail $MISSING "no executable '$bin' (build it with make, or set SKYNET_BIN)"
-	cd -- "$root" || fail $MISSING "no folder '$root' (see SKYNET_ROOT)"
+	cd -- "$root" 2>/dev/null || fail $MISSING "no folder '$root' (see SKYNET_ROOT)"
 	found=$( (skynet --check) 2>&1) ||
 		fail $CONFIG "the config of '$name' has an error: $(printf '%s\n' "$found" | tail -n 1)"
 }
@@ -279,7 +308,7 @@ start() {
 
 stop() {
 	if ! running; then
-		[ -z "$pid" ] || rm -f -- "$pid_file"
+		rm -f -- "$pid_file" 2>/dev/null || fail $DENIED "cannot remove '$pid_file'"
 		say "'$name' is not running"
 		return 0
 	fi

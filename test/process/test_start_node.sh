@@ -2,7 +2,8 @@
 . test/process/lib.sh
 
 export SKYNET_ROOT="$PWD" SKYNET_BIN="$PWD/${SKYNET#./}" SKYNET_CONFIG="$TEST_TMP/conf"
-export SKYNET_VAR="$TEST_TMP/var" SKYNET_START_TIMEOUT=25 SKYNET_STOP_TIMEOUT="$DEADLINE"
+real_tmp=$(cd -- "$TEST_TMP" && pwd -P)
+export SKYNET_VAR="$real_tmp/var" SKYNET_START_TIMEOUT=25 SKYNET_STOP_TIMEOUT="$DEADLINE"
 case $SKYNET in /*) SKYNET_BIN=$SKYNET ;; esac
 run_folder=$SKYNET_VAR/run log_folder=$SKYNET_VAR/log
 mkdir "$SKYNET_CONFIG"
@@ -62,6 +63,16 @@ node start game1
 is "a_second_start_is_refused" "$status $err" \
 	"8 start_node: 'game1' is running already, pid $pid"
 check "and_the_first_one_lives_on" kill -0 "$pid"
+
+ln -s "$PWD/start_node.sh" "$TEST_TMP/link"
+ln -s "$real_tmp/var" "$TEST_TMP/linked"
+folder=$SKYNET_VAR start_node=$TEST_TMP/link
+for SKYNET_VAR in "$folder/" "$real_tmp/./var" "$TEST_TMP/linked"; do
+	node start game1
+	is "however_the_folder_is_written: ${SKYNET_VAR#"$real_tmp"}" \
+		"$status $err" "8 start_node: 'game1' is running already, pid $pid"
+done
+SKYNET_VAR=$folder start_node=
 
 # One that was started between a look at the pid file and our own start.
 cat >"$TEST_TMP/hasty" <<END
@@ -148,6 +159,10 @@ printf 'rubbish\n' >"$run_folder/second.pid"
 node start second
 is "a_pid_file_without_a_pid_does_no_harm" "$status $err" "0 "
 node stop second
+printf 'rubbish\n' >"$run_folder/second.pid"
+node stop second
+node status second
+is "and_is_removed_by_a_stop" "$status" 3
 
 # ---- What can go wrong ----
 
