@@ -187,6 +187,17 @@ end
 
 -- ---- requests ----
 
+---Call the owner of a channel, whose node may be lost meanwhile: raises as if it had been before.
+---@async
+---@param owner multicast_nodes.node
+local function ask_owner(owner, what, id, ...)
+	local ok, answer, more = pcall(skynet.call, owner.handle, "lua", what, id, ...)
+	if not ok then
+		error(("node %d cannot be reached (%s)"):format(id & NODE_MASK, tostring(answer)), 0)
+	end
+	return answer, more
+end
+
 ---Tell the owner that we have subscribers. Returns nothing, or why that failed.
 ---@async
 ---@param channel multicastd.channel
@@ -196,9 +207,9 @@ local function join(id, channel)
 		local owner = owner_of(id)
 		channel.owner = owner.token
 		if owner.token then
-			return skynet.call(owner.handle, "lua", "SUBR", id, token)
+			return ask_owner(owner, "SUBR", id, token)
 		end
-		return skynet.call(owner.handle, "lua", "SUBR", id)
+		return ask_owner(owner, "SUBR", id)
 	end)
 	channel.given = given
 	if not ok then
@@ -306,7 +317,10 @@ function command.PUB(source, id, payload, known_owner, given)
 		return skynet.retpack(owner)
 	end
 	if not known_owner and owner.token then
-		given = skynet.call(owner.handle, "lua", "GIVEN", id)
+		ok, given = pcall(ask_owner, owner, "GIVEN", id)
+		if not ok then
+			return skynet.retpack(given)
+		end
 	elseif given and known_owner ~= owner.token then
 		return skynet.retpack "it has ended with its node"
 	end

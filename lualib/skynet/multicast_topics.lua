@@ -57,11 +57,14 @@ local function feed_from_harbor(id)
 	end)
 end
 
----Pull topics from a node of the cluster.
+---Pull topics from a node of the cluster. Its service is called by name: a connection that is made
+---for a call may lead to another process than before, where the same address is another service.
 ---@param name string
 local function feed_from_cluster(cluster, name)
 	topic_feed.set(name, function()
-		return cluster.query(name, CLUSTER_NAME)
+		-- unlike a call by name, this leaves no word in the log of a node that has none
+		cluster.query(name, CLUSTER_NAME)
+		return "@" .. CLUSTER_NAME
 	end, function(service, ...)
 		return cluster.call_timeout(patience(...), name, service, ...)
 	end, function(service, ...)
@@ -161,6 +164,12 @@ local function check_token(token)
 	end
 end
 
+---A node has no outbox here, because it was silent for long or because this one has started again:
+---no mistake of anybody. It will open one.
+local function refuse()
+	skynet.response()(false)
+end
+
 ---Requests about topics, from services of this node (JOIN, SETTLE, SAY) and from other nodes (the
 ---others), which say by which token they are known. Handlers get the source, and answer.
 ---@type table<string, async fun(source: integer, ...: any)>
@@ -230,8 +239,11 @@ end
 function command.WANT(_, theirs, topic)
 	check_token(theirs)
 	check_topic(topic)
-	outbox.want(theirs, topic)
-	skynet.retpack()
+	if outbox.want(theirs, topic) then
+		skynet.retpack()
+	else
+		refuse()
+	end
 end
 
 ---token topic: it wants this no more. No answer.
@@ -246,7 +258,9 @@ function command.PULL(_, theirs, ack)
 	if math.type(ack) ~= "integer" then
 		error("a pull has the number of the last message", 0)
 	end
-	outbox.pull(theirs, ack)
+	if not outbox.pull(theirs, ack) then
+		refuse()
+	end
 end
 
 ---token: it wants nothing any more. No answer.

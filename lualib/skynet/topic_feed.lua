@@ -24,11 +24,11 @@ local STATE <const> = {
 }
 
 ---@class topic_feed.feed
----@field find async fun(): integer  address of the multicast service; raises when there is none
----@field call async fun(service: integer, ...: any): ...  raises when it fails
----@field send fun(service: integer, ...: any)
+---@field find async fun(): integer|string  address of the service; raises when there is none
+---@field call async fun(service: integer|string, ...: any): ...  raises when it fails
+---@field send fun(service: integer|string, ...: any)
 ---@field state topic_feed.state
----@field service integer?
+---@field service (integer|string)?
 ---@field token integer?  of the node at the other end
 ---@field attempt integer  number of the attempt that counts
 ---@field delay integer  until the next attempt
@@ -218,9 +218,9 @@ end
 
 ---Add the node with this key, or replace the way to it after its address has changed.
 ---@param key string|integer
----@param find async fun(): integer
----@param call async fun(service: integer, ...: any): ...
----@param send fun(service: integer, ...: any)
+---@param find async fun(): integer|string
+---@param call async fun(service: integer|string, ...: any): ...
+---@param send fun(service: integer|string, ...: any)
 function topic_feed.set(key, find, call, send)
 	local feed = feeds[key]
 	if not feed then

@@ -202,15 +202,14 @@ function outbox.open(token, topics)
 end
 
 ---@param token integer
----@return topic_outbox.peer
-local function check_peer(token)
-	return peers[token] or error("there is no outbox for this node", 0)
-end
-
----@param token integer
 ---@param topic string
+---@return boolean known  this node has an outbox
 function outbox.want(token, topic)
-	want(check_peer(token), topic)
+	local peer = peers[token]
+	if peer then
+		want(peer, topic)
+	end
+	return peer ~= nil
 end
 
 ---@param token integer
@@ -225,8 +224,12 @@ end
 ---of topic, publisher and payload of each, when there are any. The one before, if it waits, ends.
 ---@param token integer
 ---@param ack integer  the last message that has arrived
+---@return boolean known  this node has an outbox
 function outbox.pull(token, ack)
-	local peer = check_peer(token)
+	local peer = peers[token]
+	if not peer then
+		return false
+	end
 	if peer.response then
 		local response = peer.response
 		peer.response = nil
@@ -241,6 +244,7 @@ function outbox.pull(token, ack)
 	if peer.first <= peer.last then
 		answer(peer)
 	end
+	return true
 end
 
 ---The link to a node has broken: its pull must not be answered any more. A new process that has the

@@ -175,7 +175,7 @@ local function outbox()
 	skynet.send(daemon, "lua", "CLOSE", token)
 	tap.raises(function()
 		ask("PULL", token, first)
-	end, "no outbox", "a closed outbox is gone")
+	end, "remote error", "a closed outbox is gone")
 	info = skynet.call(daemon, "debug", "INFO")
 	tap.is(info.outbox_bytes + info.outboxes, 0, "with its messages")
 end
