@@ -82,7 +82,8 @@ agent_answer_text(struct clusteragent *agent, uint32_t session, const char *text
 	answer_error(agent, session, text, strlen(text));
 }
 
-/* The first frame leaves at once, so that the order of answers is seen; parts have their turns. */
+/* Answers in parts. The frame that announces the answer is written like a small one, so that the
+ * peer knows the order of answers; the parts follow in their lane. */
 static void
 answer_parts(struct clusteragent *agent, uint32_t session, char *data, size_t size) {
 	char head[CLUSTER_HEAD_MAX];
@@ -140,7 +141,7 @@ set_address(struct request *request, const struct cluster_address *to) {
 	request->name_size = 0;
 	if (to->name == NULL)
 		return;
-	/* An empty name is a wrong name. */
+	/* name_size 0 would mean an address by handle; the empty name stands for no service. */
 	request->name_size = to->name_size > 0 ? to->name_size : 1;
 	memcpy(request->name, to->name, to->name_size);
 	request->name[to->name_size] = '\0';
@@ -217,8 +218,8 @@ ask_identity(struct clusteragent *agent, uint64_t identity) {
 		agent->identity_session = 0;
 }
 
-/* What may be under way beside small answers. Where the system does not know how long the line is,
- * a wide window says that it is long. */
+/* Sets the narrow bound for parts. Where the system cannot tell the round trip, the window that the
+ * peer has asked for shows how long the line is. */
 static void
 set_narrow(struct clusteragent *agent, uint32_t window) {
 	uint64_t rtt_ns = skynet_socket_round_trip(agent->context, agent->socket);
@@ -227,7 +228,7 @@ set_narrow(struct clusteragent *agent, uint32_t window) {
 	lane_output_set_narrow(&agent->output, rtt_ns);
 }
 
-/* The other node asks whether we are one of its kind. Returns false when it does not. */
+/* Answers a probe. Returns false when the request is none. */
 static bool
 answer_probe(struct clusteragent *agent, const struct cluster_request *request) {
 	char head[CLUSTER_HEAD_MAX], payload[CLUSTER_PROBE_SIZE];
@@ -471,7 +472,7 @@ dispatch(struct skynet_context *context, void *ud, int type, int session, uint32
 	switch (type) {
 	case PTYPE_RESPONSE:
 	case PTYPE_ERROR:
-		/* It is ours when we keep it. */
+		/* The kernel frees the message unless `taken` is returned. */
 		taken = on_answer(agent, type, session, (char *)(uintptr_t)message, size);
 		break;
 	case PTYPE_SOCKET:

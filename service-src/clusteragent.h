@@ -76,14 +76,12 @@ struct clusteragent {
 	struct cluster_sessions parts; /* requests that are incomplete, by session there */
 	struct known_name known[CLUSTER_KNOWN_MAX];
 	int ask_session; /* of the question to clusterd for the name of the first of `held` */
-	struct request_list
-		held; /* requests that wait for a name, and those behind them, in order */
-	struct request_list
-		late;        /* requests that wait until answers have left; handles are known */
-	int release_session; /* of the timer that sets `overdue` */
-	bool overdue;        /* the first of `late` has waited for long */
-	uint32_t released;   /* calls that were in `late` and have no answer yet */
-	size_t expected;     /* running average of the bytes of one such answer */
+	struct request_list held; /* wait for a name, and those behind them; in order */
+	struct request_list late; /* wait until answers have left; handles are known */
+	int release_session;      /* of the timer that sets `overdue` */
+	bool overdue;             /* the first of `late` has waited for long */
+	uint32_t released;        /* calls that were in `late` and have no answer yet */
+	size_t expected;          /* running average of the bytes of one such answer */
 	uint64_t lavish[CLUSTER_LAVISH_BITS / 64]; /* services whose answers came in parts */
 	size_t kept_size;                          /* bytes of all requests in `held` and `late` */
 	size_t kept_small;                         /* of the small ones, which need no credit */

@@ -18,8 +18,8 @@
 
 #include "clusteragent.h"
 
-#define UNCONFIRMED_MAX UINT32_C(33554432) /* bytes of parts: more than any window lets come */
-#define RELEASE_MS      100 /* a request is handed over then, though those before have no answer */
+#define UNCONFIRMED_MAX UINT32_C(33554432) /* bytes of parts; larger than any window */
+#define RELEASE_MS      100 /* how long a request waits for those before it to be answered */
 
 /* ---- lists ---- */
 
@@ -107,13 +107,13 @@ agent_is_late(struct clusteragent *agent, uint32_t handle) {
 		return is_lavish(agent, handle);
 	if (!behind && !is_lavish(agent, handle))
 		return false;
-	/* Whoever has the name: nothing may pass. */
+	/* A global name may belong to any service, so from now on no request may pass this one. */
 	memset(agent->lavish, 0xff, sizeof agent->lavish);
 	return true;
 }
 
-/* Whether the next of those that wait may be handed over: what those before it are likely to be
- * answered with counts. Some are not answered for long; so it does not count all the time. */
+/* Whether the next kept request may be handed over: the answers that are to be expected for it and
+ * for those before it must fit. If these are not answered for long, it goes without (`overdue`). */
 static bool
 has_room(const struct clusteragent *agent) {
 	if (is_full(agent))

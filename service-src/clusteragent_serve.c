@@ -8,7 +8,7 @@
 
 #define GLOBAL_NAME_MAX 15
 #define NS_PER_MS       1000000
-#define ANSWER_MS       10 /* later than the caller, who counts as well */
+#define ANSWER_MS       10 /* added to a deadline: the other node is to end the call first */
 
 /* ---- requests to services ---- */
 
@@ -101,7 +101,7 @@ agent_hand_over(struct clusteragent *agent, struct request *request, uint32_t ha
 	return result < 0 ? 0 : session;
 }
 
-/* Now, or later when answers must leave first. */
+/* Hands a request over, or keeps it until answers have left. */
 static void
 send_on(struct clusteragent *agent, struct request *request, uint32_t handle) {
 	if (agent_is_late(agent, handle)) {
@@ -112,7 +112,7 @@ send_on(struct clusteragent *agent, struct request *request, uint32_t handle) {
 	}
 }
 
-/* A question about a name goes to clusterd, whose answer is that of the call. */
+/* Passes a query for a registered name to clusterd, whose response answers it. */
 static void
 send_query(struct clusteragent *agent, struct request *request) {
 	static const char word[] = "query ";

@@ -195,7 +195,7 @@ dispatch(struct skynet_context *context, void *ud, int type, int session, uint32
 	switch (type) {
 	case PTYPE_RESERVED_LUA:
 	case PTYPE_RESERVED_TRACE:
-		/* It is ours when we keep it. */
+		/* The kernel frees the message unless `taken` is returned. */
 		taken = on_message(sender, type, session, source, (void *)(uintptr_t)message, size);
 		break;
 	case PTYPE_RESPONSE:
@@ -309,7 +309,7 @@ read_settings(struct clustersender *sender) {
 		sender->policy = SKYNET_MAILBOX_REJECT;
 	else if (policy != NULL && strcmp(policy, "drop") == 0)
 		sender->policy = SKYNET_MAILBOX_DROP;
-	/* Messages that it has not looked at yet are bounded by their number. */
+	/* `limit` counts what this service has looked at; its mailbox needs a bound too. */
 	int64_t limit = skynet_stat_get(context, 0, SKYNET_STAT_LIMIT);
 	if (limit == 0 && sender->limit != 0 && sender->policy != SKYNET_MAILBOX_DROP)
 		limit = MESSAGES_MAX;
@@ -338,7 +338,7 @@ clustersender_init(
 	sender->context = context;
 	cluster_deadlines_init(&sender->deadlines, context);
 	snprintf(name, sizeof name, ".%s%s", NAME_PREFIX, sender->node);
-	/* Somebody else was faster: there is one already. */
+	/* The name is taken: another service started the sender of this node in the meantime. */
 	if (skynet_command(context, "REG", name) == NULL)
 		return 1;
 	set_client(sender);

@@ -25,7 +25,8 @@ struct answer {
 	size_t size;
 };
 
-/* Answers from one address to one service. There is one only while parts are coming. */
+/* Answers from one address to one service, which must be delivered in order. It exists only while
+ * one of them comes in parts. */
 struct answer_queue {
 	struct answer_queue *next;
 	uint32_t caller, target;
@@ -82,7 +83,7 @@ drain_queue(struct clustersender *sender, struct answer_queue *queue) {
 	skynet_free(queue);
 }
 
-/* Ends an answer that has its place. Takes `data`. */
+/* Completes an answer that has its place in a queue. Takes `data`. */
 static void
 complete(struct clustersender *sender, struct answer *answer, int type, void *data, size_t size) {
 	skynet_free(answer->join.data);
@@ -103,7 +104,7 @@ copy_of(const char *data, size_t size) {
 	return copy;
 }
 
-/* Hands `data` (borrowed) to the caller, now or when it is its turn. */
+/* Delivers an answer to its caller: now, or behind those that came before. Borrows `data`. */
 static void
 deliver(struct clustersender *sender, struct cluster_session *call, int type, const char *data,
 	size_t size) {
@@ -194,7 +195,7 @@ answer_error(
 		"timeout", DEAD_SERVICE, "dead_node", "overloaded", "remote"};
 	char place[NODE_MAX + 24];
 	const char *kind = "remote";
-	/* Else the caller would take it for the sender itself. */
+	/* The text must name the other node, or this sender would seem to be the dead service. */
 	if (size == sizeof DEAD_SERVICE - 1 && memcmp(text, DEAD_SERVICE, size) == 0) {
 		int length = snprintf(place, sizeof place, "of cluster node %s", sender->node);
 		fail(sender, call, DEAD_SERVICE, place, (size_t)length);
@@ -209,7 +210,8 @@ answer_error(
 	fail(sender, call, kind, text, size);
 }
 
-/* Gives the answer its place. Returns false when it cannot be. */
+/* Gives an answer in parts its place in the queue of its caller. Returns false when it has one
+ * already or is too large. */
 static bool
 begin_answer(struct clustersender *sender, struct cluster_session *call, uint32_t total) {
 	if (call->extra != NULL || total > CLUSTER_MESSAGE_MAX)

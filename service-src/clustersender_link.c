@@ -18,19 +18,19 @@
 #define HEAD_WIDTH 2
 
 #define NS_PER_MS    UINT64_C(1000000)
-#define DIAL_MS      10000 /* then the other end is taken for dead */
+#define DIAL_MS      10000 /* a dial that takes longer has failed */
 #define PAUSE_MIN_MS 50    /* after the first dial that failed */
 #define PAUSE_MAX_MS 2000
-#define PROBE_MS     1000 /* after which a peer that is not known is asked */
-#define LEAVE_MS     1000 /* in which a peer says that it has read what went to its old address */
+#define PROBE_MS     1000 /* from the connection to the probe of an unknown peer, at the latest */
+#define LEAVE_MS     1000 /* for a peer to confirm that it has read its replaced connection */
 #define MISSED_BEATS 3
 
-/* When a peer that says nothing is given up by the system. */
+/* By what the system finds a dead peer that has no heartbeats. */
 #define KEEPALIVE_S          10
 #define KEEPALIVE_INTERVAL_S 5
 #define UNACKNOWLEDGED_MS    30000
 
-/* Bytes of parts under way: what the line carries in a round trip, between LANE_WINDOW_WIDE and: */
+/* The window is what the line carries in a round trip: LANE_WINDOW_WIDE at least, this at most. */
 #define WINDOW_MAX ((int64_t)16777216)
 
 /* ---- connections ---- */
@@ -158,7 +158,7 @@ stop_timers(struct clustersender *sender) {
 
 /* ---- the pause behind a dial that failed ---- */
 
-/* A number below `bound`: senders shall not dial together. */
+/* A random number below `bound`, so that senders do not all dial at the same time. */
 static uint64_t
 random_below(struct clustersender *sender, uint64_t bound) {
 	uint32_t x = sender->random;
@@ -214,7 +214,7 @@ lose_current(struct clustersender *sender, const char *text, size_t size) {
 	sender->state = LINK_DOWN;
 	stop_timer(sender, sender->dial_timer, &sender->dial_session);
 	keep_ticking(sender);
-	/* A row of failures is told once. */
+	/* Of several failures in a row only the first is logged. */
 	if (was_up || sender->failures == 0)
 		skynet_error(sender->context, "cluster node %s (%s) %s: %.*s", sender->node,
 			sender->address, was_up ? "is lost" : "cannot be reached", (int)size, text);
@@ -226,7 +226,7 @@ lose_current(struct clustersender *sender, const char *text, size_t size) {
 	start_pause(sender);
 }
 
-/* Nothing that was sent to the old address comes behind what is sent from now on. */
+/* Ends LINK_DRAINING: what is sent from now on cannot overtake what went to the old address. */
 static void
 leave(struct clustersender *sender) {
 	stop_timer(sender, sender->dial_timer, &sender->dial_session);
@@ -327,7 +327,8 @@ sender_connected(struct clustersender *sender, int id) {
 	sender->state = LINK_UP;
 	end_pause(sender);
 	tell_daemon(sender, "up");
-	/* First of all, so that what is left of an earlier connection does not come behind it. */
+	/* Before any request: the peer learns whose connection this is, and drops the earlier one.
+	 */
 	if (sender->peer == PEER_OURS)
 		sender_probe(sender, link);
 	sender_release_held(sender);
@@ -358,7 +359,7 @@ sender_probe(struct clustersender *sender, struct link *link) {
 	link->probe_ns = skynet_clock_ns(sender->context);
 }
 
-/* The system knows best: an answer to a probe also waits for services. */
+/* Measures the round trip; by the system if it can, as probes also wait for services to run. */
 static void
 measure_line(struct clustersender *sender, const struct link *link) {
 	uint64_t rtt_ns = skynet_socket_round_trip(sender->context, link->id);
@@ -415,10 +416,10 @@ sender_confirm(struct link *link, bool now) {
 	lane_output_write(&link->output, head, size, NULL, 0);
 }
 
-/* Looks after a connection to a node that may know the probe. Ends it when it has been silent:
- * nodes of other kinds answer the probe too, with an error; as long as it is not known to be one of
- * ours, it may take longer, and for ever when nobody waits for it. `slept`: so has this process,
- * which may not have read what the peer has sent. */
+/* A heartbeat of one connection: sends a probe, or ends the connection when it was silent for too
+ * long. A node of the reference answers probes too, with an error. A peer that is not `known` to be
+ * of this kind gets more time, and any amount of it while no call waits. `slept`: this process
+ * stood still, so what the peer has sent meanwhile may not be read yet. */
 static void
 beat(struct clustersender *sender, struct link *link, bool known, bool slept) {
 	uint64_t now_ns = skynet_clock_ns(sender->context);
@@ -508,7 +509,7 @@ on_change(struct clustersender *sender, const char *text, size_t size) {
 		sender->ask_again = true;
 		return;
 	}
-	/* Also while one is left: the address is asked for when that is over. */
+	/* In LINK_DRAINING there is no link either; leave() asks for the newest address. */
 	if (sender->link == NULL || strcmp(sender->address, address) == 0)
 		return;
 	struct link *old = sender->link;
@@ -524,7 +525,7 @@ on_change(struct clustersender *sender, const char *text, size_t size) {
 		sender_ask_address(sender);
 		return;
 	}
-	/* The next connection is not one that follows this one, which is still needed. */
+	/* With the same identity the peer would end the old connection, which is still needed. */
 	sender_set_identity(sender);
 	if (old->ours || sender->heartbeat_ms > 0) {
 		sender->state = LINK_DRAINING;

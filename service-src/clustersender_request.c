@@ -47,7 +47,7 @@ sender_remove_call(struct clustersender *sender, struct cluster_session *call) {
 	cluster_sessions_remove(&sender->calls, call);
 }
 
-/* The deadline of a call is over. A late answer finds nobody. */
+/* The deadline of a call is over. An answer that still comes is dropped. */
 void
 sender_expire_call(struct clustersender *sender, uint32_t number) {
 	struct cluster_session *call = cluster_sessions_find(&sender->calls, number);
@@ -175,7 +175,7 @@ write_request(struct clustersender *sender, const struct request *request, const
 	return taken;
 }
 
-/* Finds out about the peer before that matters. */
+/* Probes a peer at once when it matters what it is: for large messages and deadlines. */
 static void
 probe_early(struct clustersender *sender, const struct request *request) {
 	struct link *link = sender->link;
@@ -220,7 +220,7 @@ sender_send_request(struct clustersender *sender, uint32_t source, int session, 
 		call->target = cluster_target(&request.to);
 		sender->link->waiting++;
 	}
-	/* A push has no tag. */
+	/* The protocol has no tags for pushes. */
 	bool tagged = tag != NULL && !request.push && tag->size <= CLUSTER_PART_SIZE / 2;
 	bool taken = write_request(sender, &request, tagged ? tag : NULL, data);
 	skynet_free(tag);
@@ -278,7 +278,7 @@ sender_make_room(struct clustersender *sender) {
 	while (waiting_size(sender) >= sender->limit) {
 		if (sender->policy == SKYNET_MAILBOX_REJECT)
 			return false;
-		/* What comes when nothing can be dropped may be dropped next time. */
+		/* Calls cannot be dropped, so the new request is let in above the limit. */
 		if (!drop_push(sender))
 			break;
 	}
