@@ -26,13 +26,18 @@ split_path(const char *path, const char **name) {
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-#define CHANGES     (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE)
+#define FOLDER_GONE (IN_DELETE_SELF | IN_MOVE_SELF)
+#define CHANGES                                                                             \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB | \
+		FOLDER_GONE)
 #define BUFFER_SIZE 4096
 
 struct file_watch {
 	int fd;
-	int folder_wd; /* of the following two, which may be the same */
+	int folder_wd; /* of the following two, which may be the same; -1: it is gone */
 	int real_wd;   /* of the folder where links lead to, -1: none */
+	int above_wd;  /* of the nearest folder above that is there while the first is gone, else -1
+			*/
 	char *folder;
 	char *real_path;       /* where links led to, NULL: nowhere yet */
 	const char *real_name; /* points into real_path */
@@ -42,8 +47,15 @@ struct file_watch {
 };
 
 static int
-watch_folder(struct file_watch *watch, const char *folder) {
+watch_folder(const struct file_watch *watch, const char *folder) {
 	return inotify_add_watch(watch->fd, folder, CHANGES | IN_ONLYDIR);
+}
+
+/* Ends the watch of a folder, if it has no other use. */
+static void
+unwatch(const struct file_watch *watch, int wd) {
+	if (wd >= 0 && wd != watch->folder_wd && wd != watch->real_wd && wd != watch->above_wd)
+		inotify_rm_watch(watch->fd, wd);
 }
 
 /* Watches the folder that links lead to now. When they lead nowhere it stays the one before: the
@@ -62,8 +74,44 @@ follow_links(struct file_watch *watch) {
 	int before = watch->real_wd;
 	watch->real_wd = watch_folder(watch, folder);
 	skynet_free(folder);
-	if (before >= 0 && before != watch->real_wd && before != watch->folder_wd)
-		inotify_rm_watch(watch->fd, before);
+	unwatch(watch, before);
+}
+
+/* Watches the nearest folder above that is there. Returns -1 when there is none. */
+static int
+watch_above(const struct file_watch *watch) {
+	const char *name;
+	char *folder = split_path(watch->folder, &name);
+	int wd = watch_folder(watch, folder);
+	while (wd < 0 && strcmp(folder, "/") != 0 && strcmp(folder, ".") != 0) {
+		char *above = split_path(folder, &name);
+		skynet_free(folder);
+		folder = above;
+		wd = watch_folder(watch, folder);
+	}
+	skynet_free(folder);
+	return wd;
+}
+
+/* Watches the folder that the path names now; while there is none, where it will be made. */
+static void
+find_folder(struct file_watch *watch) {
+	int before = watch->folder_wd, above = watch->above_wd;
+	watch->above_wd = -1;
+	/* What happens in a folder that was moved away is no concern. */
+	if (before >= 0 && watch->real_wd == before)
+		watch->real_wd = -1;
+	while ((watch->folder_wd = watch_folder(watch, watch->folder)) < 0) {
+		int wd = watch_above(watch);
+		if (wd == watch->above_wd)
+			break;
+		/* It may have been made before this was watched: look again. */
+		watch->above_wd = wd;
+	}
+	if (watch->folder_wd >= 0)
+		watch->above_wd = -1;
+	unwatch(watch, before);
+	unwatch(watch, above);
 }
 
 struct file_watch *
@@ -72,7 +120,7 @@ file_watch_create(const char *path, struct skynet_error *error) {
 	struct file_watch *watch = skynet_calloc(1, sizeof(*watch) + size);
 	memcpy(watch->path, path, size);
 	watch->folder = split_path(watch->path, &watch->name);
-	watch->real_wd = -1;
+	watch->real_wd = watch->above_wd = -1;
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (watch->fd < 0 || (watch->folder_wd = watch_folder(watch, watch->folder)) < 0) {
 		error_set_errno(error, SKYNET_ESYSTEM, errno, "cannot watch '%.256s'", path);
@@ -89,6 +137,15 @@ leads_elsewhere(const struct file_watch *watch) {
 	struct stat now;
 	return stat(watch->path, &now) == 0 &&
 	       (now.st_dev != watch->seen.st_dev || now.st_ino != watch->seen.st_ino);
+}
+
+/* Whether other users may read the file now: it may have been refused before. */
+static bool
+has_other_rights(const struct file_watch *watch) {
+	struct stat now;
+	return stat(watch->path, &now) == 0 &&
+	       (now.st_mode != watch->seen.st_mode || now.st_uid != watch->seen.st_uid ||
+		       now.st_gid != watch->seen.st_gid);
 }
 
 /* Whether what has just been made is complete: a file is not, its end will be told. */
@@ -111,20 +168,37 @@ concerns_file(const struct file_watch *watch, const struct inotify_event *event)
 		path = watch->real_path;
 	if (path == NULL)
 		return leads_elsewhere(watch);
+	if (event->mask & IN_ATTRIB)
+		return has_other_rights(watch);
 	return (event->mask & IN_CREATE) == 0 || is_link(path);
+}
+
+/* Whether the folder of the path has gone, or may have come. */
+static bool
+concerns_folder(const struct file_watch *watch, const struct inotify_event *event) {
+	if (watch->above_wd >= 0 && event->wd == watch->above_wd)
+		return true;
+	return event->wd == watch->folder_wd && (event->mask & FOLDER_GONE) != 0;
 }
 
 bool
 file_watch_changed(struct file_watch *watch) {
 	_Alignas(struct inotify_event) char buffer[BUFFER_SIZE];
-	bool changed = false;
+	bool changed = false, moved = false;
 	ssize_t size;
 	while ((size = read(watch->fd, buffer, sizeof(buffer))) > 0) {
 		for (ssize_t at = 0; at < size;) {
 			const struct inotify_event *event = (const void *)(buffer + at);
 			changed = changed || concerns_file(watch, event);
+			moved = moved || concerns_folder(watch, event);
 			at += (ssize_t)(sizeof(*event) + event->len);
 		}
+	}
+	if (moved) {
+		bool was_there = watch->folder_wd >= 0;
+		find_folder(watch);
+		/* Gone is a change as well. */
+		changed = changed || was_there || leads_elsewhere(watch);
 	}
 	if (changed)
 		follow_links(watch);

@@ -1,7 +1,7 @@
 /* Watches one file through a descriptor that is readable after a change: inotify on its folder, or
- * a kqueue of its own, so that a file that is replaced or does not exist yet is seen too. The path
- * may be a link, also to a link in the same folder; of links further away changes are not seen. One
- * thread at a time.
+ * a kqueue of its own, so that a file that is replaced or does not exist yet is seen too; with
+ * inotify also a folder that is replaced. The path may be a link, also to a link in the same
+ * folder; of links further away changes are not seen. One thread at a time.
  */
 #ifndef SKYNET_FILE_WATCH_H
 #define SKYNET_FILE_WATCH_H

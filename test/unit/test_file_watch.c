@@ -284,6 +284,89 @@ tells_of_a_change_of_what_a_link_leads_to(void **state) {
 	rmdir(folder);
 }
 
+#ifndef SOCKET_KQUEUE_HEADER
+/* Makes the folder of the path, and the file in it, complete at once. */
+static void
+make_folder(struct watched *w, const char *text) {
+	assert_int_equal(mkdir(w->folder, 0700), 0);
+	write_file(w->path, text);
+}
+
+static void
+sees_a_folder_that_is_replaced(void **state) {
+	struct watched *w = *state;
+	char old[96], old_file[128];
+	snprintf(old, sizeof(old), "%s.old", w->folder);
+	snprintf(old_file, sizeof(old_file), "%s/names.lua", old);
+	write_file(w->path, "one");
+	begin(w);
+	for (int i = 0; i < CHANGES; i++) {
+		assert_int_equal(rename(w->folder, old), 0);
+		expect_change(w);
+		write_file(old_file, "is no concern any more");
+		expect_nothing(w);
+		make_folder(w, "two");
+		expect_change(w);
+		write_file(w->path, "three");
+		expect_change(w);
+		unlink(old_file);
+		assert_int_equal(rmdir(old), 0);
+	}
+	/* both at once */
+	assert_int_equal(rename(w->folder, old), 0);
+	make_folder(w, "four");
+	expect_change(w);
+	write_file(w->path, "five");
+	expect_change(w);
+	unlink(old_file);
+	rmdir(old);
+}
+
+static void
+sees_a_folder_that_is_made_again_with_those_above_it(void **state) {
+	struct watched *w = *state;
+	char above[64], middle[80];
+	strcpy(above, w->folder);
+	snprintf(middle, sizeof(middle), "%s/a", above);
+	snprintf(w->folder, sizeof(w->folder), "%.40s/a/b", above);
+	snprintf(w->path, sizeof(w->path), "%.60s/names.lua", w->folder);
+	assert_int_equal(mkdir(middle, 0700), 0);
+	make_folder(w, "one");
+	begin(w);
+	for (int i = 0; i < CHANGES; i++) {
+		unlink(w->path);
+		rmdir(w->folder);
+		if (i % 2 == 0)
+			rmdir(middle);
+		expect_change(w);
+		if (i % 2 == 0)
+			assert_int_equal(mkdir(middle, 0700), 0);
+		if (i % 4 < 2)
+			expect_nothing(w);
+		make_folder(w, "two");
+		expect_change(w);
+	}
+	unlink(w->path);
+	rmdir(w->folder);
+	rmdir(middle);
+	strcpy(w->folder, above);
+}
+
+/* A file that could not be read may be readable now. */
+static void
+tells_of_other_rights_but_not_of_another_time(void **state) {
+	struct watched *w = *state;
+	write_file(w->path, "one");
+	begin(w);
+	assert_int_equal(chmod(w->path, 0), 0);
+	expect_change(w);
+	assert_int_equal(chmod(w->path, 0600), 0);
+	expect_change(w);
+	assert_int_equal(utimensat(AT_FDCWD, w->path, NULL, 0), 0);
+	expect_nothing(w);
+}
+#endif
+
 static void
 lives_on_when_its_folder_is_removed(void **state) {
 	struct watched *w = *state;
@@ -351,6 +434,11 @@ main(void) {
 		CASE(keeps_no_descriptors_of_past_changes),
 		CASE(tells_of_a_link_to_a_link_that_is_replaced),
 		CASE(tells_of_a_change_of_what_a_link_leads_to),
+#ifndef SOCKET_KQUEUE_HEADER
+		CASE(sees_a_folder_that_is_replaced),
+		CASE(sees_a_folder_that_is_made_again_with_those_above_it),
+		CASE(tells_of_other_rights_but_not_of_another_time),
+#endif
 		CASE(lives_on_when_its_folder_is_removed),
 		CASE(takes_paths_without_a_folder_and_in_the_root),
 		CASE(a_folder_that_is_not_there_is_an_error_that_names_the_path),
