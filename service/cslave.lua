@@ -105,9 +105,10 @@ local function join()
 		error(("setting 'address' is '%s': others are told it as it is, so it needs a port")
 			:format(address), 0)
 	end
+	-- before anybody can connect: others may dial a process that was here before
+	transport.launch(own_id)
 	listener = links.listen(own_id, address, lose_names)
 	local fd = membership.reach { id = own_id, address = address, master = master }
-	transport.launch(own_id)
 	names.connect {
 		registered = function(name, handle)
 			membership.tell("R", name, handle)

@@ -66,6 +66,11 @@ begin
 is "H_has_id_and_address_as_in_the_reference" "$(peer - open "$master_port" accept \
 	control "0c480a02$(hello 2 "$port_2" | cut -c11-)")" ok
 kill_node 2 2>/dev/null
+begin
+is "a_peer_that_knows_its_address_may_dial_before_there_is_a_master" "$(peer - is \
+	"perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(\"127.0.0.1:$port_2\") ? 1 : 0'" 1 \
+	dial "$port_2" send 01 expect 02)" ok
+kill_node 2 2>/dev/null
 slave "the_first_member_asks_for_SERVICE_at_once" send 030c5702 expect $service_query
 slave "an_extension_behind_W_that_makes_no_sense_is_ignored" \
 	send 1a0c570206246f7572730a075c696e6361726e6174696f6e060000 expect $service_query
