@@ -87,6 +87,8 @@ on_frame(void *ud, const char *frame, size_t size) {
 	struct cluster_session *call = cluster_sessions_find(&sender->calls, response.session);
 	if (call == NULL || call->link != link->id)
 		return;
+	if (response.kind == CLUSTER_ANSWER_BEGIN)
+		sender_probe_early(sender, link);
 	if (sender_take_response(sender, call, &response))
 		sender_remove_call(sender, call);
 }

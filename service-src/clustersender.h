@@ -125,6 +125,10 @@ struct clustersender {
 bool sender_send_request(struct clustersender *sender, uint32_t source, int session,
 	uint32_t number, void *data, size_t size);
 
+/// Probes the peer now, unless it has been probed: for large messages and deadlines it matters
+/// which kind it is.
+void sender_probe_early(struct clustersender *sender, struct link *link);
+
 /// Keeps a trace tag (borrowed) for the next request of `source`.
 void sender_keep_tag(struct clustersender *sender, uint32_t source, const char *text, size_t size);
 

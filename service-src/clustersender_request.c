@@ -175,12 +175,9 @@ write_request(struct clustersender *sender, const struct request *request, const
 	return taken;
 }
 
-/* Probes a peer at once when it matters what it is: for large messages and deadlines. */
-static void
-probe_early(struct clustersender *sender, const struct request *request) {
-	struct link *link = sender->link;
-	if (!link->probed && sender->heartbeat_ms > 0 &&
-		(request->size > CLUSTER_REQUEST_MAX || request->timeout_ms > 0))
+void
+sender_probe_early(struct clustersender *sender, struct link *link) {
+	if (!link->probed && sender->heartbeat_ms > 0)
 		sender_probe(sender, link);
 }
 
@@ -224,7 +221,8 @@ sender_send_request(struct clustersender *sender, uint32_t source, int session, 
 	bool tagged = tag != NULL && !request.push && tag->size <= CLUSTER_PART_SIZE / 2;
 	bool taken = write_request(sender, &request, tagged ? tag : NULL, data);
 	skynet_free(tag);
-	probe_early(sender, &request);
+	if (request.size > CLUSTER_REQUEST_MAX || request.timeout_ms > 0)
+		sender_probe_early(sender, sender->link);
 	return taken;
 }
 

@@ -323,6 +323,21 @@ local function beats()
 	tap.eventually(function() return status "old".peer == "other" end, "and is known as such")
 end
 
+local function is_asked_early()
+	local packed = skynet.packstring "yes"
+	local stranger = new_stranger(function(request)
+		if request.name then
+			socket.write(request.from,
+				answer(request.session, BEGIN, string.pack("<I4", #packed))
+				.. answer(request.session, LAST, packed))
+		end
+	end)
+	cluster.reload { large = stranger.address }
+	tap.is(cluster.call("large", "@any"), "yes", "an answer comes in parts")
+	tap.is(cluster.call("large", "@any"), "yes", "and another one")
+	tap.ok(stranger.seen[2].probe, "the node is asked of which kind it is in between")
+end
+
 ---A stranger that does not read, until it is told to. It says first that it is of another kind:
 ---else it would be held dead, with a call under way, when it has said nothing for 10 s.
 local function bounds()
@@ -339,6 +354,9 @@ local function bounds()
 		return true
 	end)
 	cluster.reload { full = stranger.address }
+	cluster.send("full", "@any", ("x"):rep(60000))
+	tap.eventually(function() return reader and status "full".peer == "other" end,
+		"the node is of another kind")
 	local sent = 0
 	skynet.fork(function()
 		for _ = 1, 400 do
@@ -349,8 +367,6 @@ local function bounds()
 	tap.eventually(function() return (status "full".blocked or 0) > 0 end,
 		"a sender waits when too much waits for the node")
 	tap.ok(sent < 400, "it has not sent all")
-	tap.eventually(function() return reader and status "full".peer == "other" end,
-		"the node is of another kind")
 	local result = later(cluster.call, "full", "@any", "call")
 	skynet.fork(read_requests, stranger, reader)
 	tap.eventually(function() return sent == 400 end, "it goes on when the node reads")
@@ -377,6 +393,7 @@ tap.run(function()
 	deadlines()
 	orders()
 	sessions()
+	is_asked_early()
 	bounds()
 	options()
 	beats()

@@ -3,6 +3,7 @@
 ---and what would be answered with more waits. A stranger plays the node.
 local skynet = require "skynet"
 local cluster = require "skynet.cluster"
+local manager = require "skynet.manager"
 local socket = require "skynet.socket"
 local tap = require "tap"
 
@@ -149,10 +150,13 @@ local function bounded(peer)
 	tap.ok(peer.confirmed < 4 * size, "they are not confirmed when more than the limit is kept")
 	tap.is(peer.parts, WINDOW, "nothing more has left")
 
+	ask(peer, "global", "large", 5, 1)
+	ask(peer, "@big", "large", 6, 1)
 	peer.confirms = true
 	socket.write(peer.id, frame(string.pack("<BBI4", 5, 2, WINDOW)))
 	all_answered(peer, first, peer.last, "all is answered when the answers are confirmed")
-	tap.is(table.concat(skynet.call(big, "lua", "notes"), " "), "1 2 3 4", "in order")
+	tap.is(table.concat(skynet.call(big, "lua", "notes"), " "), "1 2 3 4 5 6",
+		"in order, whatever name was used")
 	tap.is(peer.answers[first + 2], peer.answers[first], "with all its bytes")
 	pass(peer, "others as well")
 	tap.is(peer.confirmed, 5 * size, "the requests are confirmed")
@@ -197,6 +201,7 @@ end
 tap.run(function()
 	big = skynet.newservice "cluster_echo"
 	cluster.register("big", big)
+	manager.name("global", big)
 	cluster.register("small", skynet.newservice "cluster_echo")
 	local _, port = cluster.open(0)
 	local peer = new_peer(port)
