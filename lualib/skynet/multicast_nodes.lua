@@ -234,7 +234,8 @@ function nodes.start(token, handlers)
 			skynet.sleep(RETRY_CS)
 			ok, err = pcall(register)
 		end
-		skynet.fork(keep_registered)
+		-- fails only when the slave ends, which it does with the node
+		skynet.fork(pcall, keep_registered)
 	end
 end
 

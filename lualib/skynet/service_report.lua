@@ -64,7 +64,7 @@ end
 ---@async
 ---@param manager string  a global name
 function report.keep(manager)
-	local told, stopping = false, false
+	local told = false
 	skynet.timeout(NOTICE_CS, function()
 		if not told then
 			skynet.error(("waiting for the global name %s: is the node with the master up?")
@@ -74,16 +74,8 @@ function report.keep(manager)
 	harbor.queryname(manager)
 	tell(manager)
 	told = true
-	skynet.on_stop(function()
-		stopping = true
-	end)
-	skynet.fork(function()
-		local _, err = pcall(follow, manager)
-		-- nothing to say when the slave ends because the node does
-		if not stopping then
-			skynet.error("the network is no longer told about this node: " .. tostring(err))
-		end
-	end)
+	-- fails only when the slave ends, which it does with the node
+	skynet.fork(pcall, follow, manager)
 end
 
 return report

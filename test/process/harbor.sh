@@ -52,3 +52,8 @@ kill_node() {
 	kill "-${2:-KILL}" "$(cat "$TEST_TMP/n$1.pid")"
 	ended "n$1"
 }
+
+# errors_at_end ID: prints what its log says of errors since it was told to stop.
+errors_at_end() {
+	sed '1,/Stop: closing/d' "$TEST_TMP/n$1.out" | grep -A3 error
+}

@@ -81,7 +81,6 @@ check "and_launches_for_them" answers 2 'select(2, pcall(skynet.uniqueservice, t
 for id in 3 2 4; do
 	kill_node $id TERM
 	is "node_${id}_ends_well" "$status" 0
-	is "node_${id}_ends_without_an_error_in_its_log" \
-		"$(sed '1,/Stop: closing/d' "$TEST_TMP/n$id.out" | grep -A3 'error')" ""
+	is "node_${id}_ends_without_an_error_in_its_log" "$(errors_at_end "$id")" ""
 done
 finish

@@ -127,5 +127,6 @@ is "what has the address of a service that is gone is told nothing" "$(ask 3 hea
 for id in 3 2 1; do
 	kill_node $id TERM
 	is "node $id ends in order" "$status" 0
+	is "node $id ends without an error in its log" "$(errors_at_end "$id")" ""
 done
 finish
