@@ -88,6 +88,7 @@ end
 ---@param ... any
 ---@return any ...
 function cluster.call_timeout(timeout, node, address, ...)
+	check(is_between(timeout, 1, FOREVER_CS), "call_timeout", 1, "positive integer", timeout)
 	return skynet.call_timeout(timeout, senders[node], "lua", true, timeout, address, ...)
 end
 
