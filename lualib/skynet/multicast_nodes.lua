@@ -57,6 +57,24 @@ local function verify(node)
 	return ok and "no multicast service" or tostring(info)
 end
 
+---The link to a node is up again: its service is where it was, or where the datacenter has it now.
+---If neither, the node will tell us.
+---@async
+---@param id integer
+---@param node multicast_nodes.node
+local function find_again(id, node)
+	local before = { handle = node.handle }
+	verify(before)
+	if node.valid then
+		return
+	elseif before.valid then
+		node.token, node.valid = before.token, true
+		events.up(id, node)
+	else
+		pcall(nodes.find, id)
+	end
+end
+
 ---Follow the link to a node: what was known about it is doubtful when it breaks.
 ---@async
 ---@param id integer
@@ -67,10 +85,7 @@ local function watch(id)
 		local up = pcall(harbor.connect, id)
 		local node = known[id]
 		if up and not node.valid and node.token then
-			verify(node)
-			if node.valid then
-				events.up(id, node)
-			end
+			find_again(id, node)
 		end
 		local broken = up and pcall(harbor.link, id)
 		if broken then
@@ -105,7 +120,8 @@ function nodes.asked_by(source, token)
 	local id = skynet.harbor(source)
 	local node = known[id]
 	if not node or not node.valid or not watched[id] then
-		note(id, source, math.type(token) == "integer" and token or nil, true)
+		-- it may be back before we have asked: what was lost with it is renewed now, or never
+		events.up(id, note(id, source, math.type(token) == "integer" and token or nil, true))
 	end
 end
 
