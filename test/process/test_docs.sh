@@ -4,9 +4,10 @@
 
 home=$TEST_TMP/home
 mkdir "$home"
-for name in skynet cservice luaclib lualib service start_node.sh; do
+for name in skynet cservice luaclib lualib service; do
 	ln -s "$PWD/$name" "$home/$name"
 done
+cp start_node.sh "$home" # a link would lead it back to the tree
 unset SKYNET_CONFIG SKYNET_VAR SKYNET_RUN SKYNET_LOG SKYNET_DATA
 export SKYNET_ROOT="$home" SKYNET_BIN="${TEST_SKYNET:-$PWD/skynet}"
 export SKYNET_START_TIMEOUT=30
