@@ -471,9 +471,26 @@ forget_name(void *ud, struct name_entry *entry) {
 	}
 }
 
+static void
+forget_socket(struct harbor_link *link) {
+	struct harbor *harbor = link->harbor;
+	int i = 0;
+	while (harbor->open[i] != link->id)
+		i++;
+	harbor->open[i] = harbor->open[--harbor->open_count];
+	skynet_socket_close(harbor->context, link->fd);
+	link->fd = NO_SOCKET;
+	lane_output_fini(link->output);
+	skynet_free(link->output);
+	link->output = NULL;
+}
+
 void
 harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
 	struct harbor *harbor = link->harbor;
+	bool crossed = link->fd != NO_SOCKET && link->state != LINK_UP && link->dialed && !dialed;
+	if (crossed && link->id < harbor->id)
+		forget_socket(link);
 	if (link->fd != NO_SOCKET) {
 		skynet_error(harbor->context, "error: harbor %d is linked already", link->id);
 		skynet_socket_close(harbor->context, fd);
@@ -522,22 +539,6 @@ fail_call(void *ud, uint32_t caller, int session, uint32_t callee) {
 	struct harbor *harbor = ud;
 	skynet_send(harbor->context, callee, caller, PTYPE_ERROR, session,
 		(void *)(uintptr_t)reason, sizeof reason - 1);
-}
-
-static void
-forget_socket(struct harbor_link *link) {
-	struct harbor *harbor = link->harbor;
-	for (int i = 0; i < harbor->open_count; i++) {
-		if (harbor->open[i] == link->id) {
-			harbor->open[i] = harbor->open[--harbor->open_count];
-			break;
-		}
-	}
-	skynet_socket_close(harbor->context, link->fd);
-	link->fd = NO_SOCKET;
-	lane_output_fini(link->output);
-	skynet_free(link->output);
-	link->output = NULL;
 }
 
 void

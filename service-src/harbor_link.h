@@ -70,7 +70,8 @@ struct harbor {
 struct harbor_link *harbor_find_link(struct harbor *harbor, int fd);
 
 /// Begins to use socket `fd` for a link, or closes it when the link has a socket already. `dialed`:
-/// this end has made the connection. `beats`: the peer is known to answer heartbeats.
+/// this end has made the connection. When two nodes dial each other at once, both stay with the
+/// connection that the lower id has made. `beats`: the peer is known to answer heartbeats.
 void harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats);
 
 /// The events of the socket come to this service from here on, no longer to the slave: the

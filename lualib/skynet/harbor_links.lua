@@ -168,7 +168,13 @@ local function accept(fd, from)
 	local byte = socket.read(fd, 1)
 	local id = byte and byte:byte()
 	local peer = control.is_id(id) and id ~= own_id and peer_of(id)
-	if not peer or peer.open or stopping then
+	local crossed = peer and peer.open and not peer.up
+	if crossed and id > own_id then
+		-- this node dials it too, and the connection of the lower id stays: the other end closes
+		socket.read(fd, 1)
+		byte = nil
+	end
+	if not peer or peer.open and not (crossed and id < own_id) or stopping then
 		if byte then
 			skynet.error(("refused a connection of harbor %d from %s%s"):format(id, from,
 				id == 0 and ": " .. (control.demands(fd) or "no node has that id") or ""))

@@ -93,6 +93,21 @@ slave "a_boot_outlives_the_node_with_the_service_manager" send 040c570a01 dial "
 	use two expect "$report" as 1 answer 1 00 is "$(asking 2 '"up"')" up
 
 # ---- links ----
+# as one of ours: node 1, with {incarnation = 5}
+announced_1() {
+	set -- "$(hello 1 "$1" | cut -c7-)065c696e6361726e6174696f6e0a0500"
+	set -- "0c43$1"
+	printf '%02x%s' $((${#1} / 2)) "$1"
+}
+p=$(free_port)
+slave "of_two_connections_made_at_once_that_of_the_lower_id_stays" send 030c5702 expect $service_query \
+	send $service_name open "$p" send "$(announced_1 "$p")" accept keep two expect 02 \
+	dial "$port_2" send 01 expect 02 skip 41 expect "$report" as 1 answer 1 00 is "$(asking 2 '"up"')" up \
+	use two closed
+p=$(free_port)
+joined "the_other_one_is_closed_by_the_other_end" open "$p" send "$(announced "$p")" accept keep two expect 02 \
+	run "$(do_there 'skynet.send(0x05000010, "lua", "q1")')" dial "$port_2" send 05 silent \
+	use two send 05 expect 0000000f147131020000..0a00001000000000
 p=$(free_port)
 joined "what_waits_for_a_link_leaves_in_order_when_the_peer_has_said_its_id" \
 	open "$p" send "$(announced "$p")" meet 02 \
