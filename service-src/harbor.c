@@ -7,7 +7,7 @@
  *     S fd id [beat]      a dialed connection to that node; "beat": it answers heartbeats
  *     A fd id             an accepted connection, from which the id has been read
  *     C id                close the link
- *     F                   there is a master again: forget the names of nodes without a link, and
+ *     F                   there is a master again: forget the names of other nodes, and
  *                         ask again for those that messages wait for
  *     M id                a call: "yes" when that node runs in this process; then its link is up
  * and gets as PTYPE_TEXT: "Q name" (who has it? a message waits), "U id" (the link is up) and
@@ -325,12 +325,11 @@ command_name(struct harbor *harbor, uint32_t handle, const char *text) {
 		send_to_named(harbor, entry, &message);
 }
 
+/* A link that is up may lead to another process than that whose names these are: the slave knows. */
 static void
-forget_lost_name(void *ud, struct name_entry *entry) {
+forget_foreign_name(void *ud, struct name_entry *entry) {
 	struct harbor *harbor = ud;
-	int id = (int)(entry->handle >> HARBOR_SHIFT);
-	const struct harbor_link *link = &harbor->links[id];
-	if (entry->handle != 0 && (id == harbor->id || link->local || link->state != LINK_DOWN))
+	if ((int)(entry->handle >> HARBOR_SHIFT) == harbor->id)
 		return;
 	entry->handle = 0;
 	entry->asked = false;
@@ -414,7 +413,7 @@ on_command(struct harbor *harbor, uint32_t source, int session, const char *data
 			command_close(link);
 		break;
 	case 'F':
-		name_table_each(&harbor->names, forget_lost_name, harbor);
+		name_table_each(&harbor->names, forget_foreign_name, harbor);
 		break;
 	case 'M':
 		if (link != NULL)

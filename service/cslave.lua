@@ -66,21 +66,28 @@ local command = {
 
 -- ---- names of nodes that are lost ----
 
----What is known of a node that is lost while there is no master, who could tell its names again, is
----kept until there is one.
+---Harbor ids of nodes that were lost while there was no master, who could tell their names again:
+---what is known of them is kept until there is one. They may be linked again by then, as another
+---process.
+---@type table<integer, boolean>
+local doubtful = {}
+
 ---@param id integer
 local function lose_names(id)
 	if membership.is_joined() then
 		names.forget_node(id)
+	else
+		doubtful[id] = true
 	end
 end
 
 ---There is a master again. A name may also have come from the old one after the link was lost.
 local function rejoined()
 	names.forget_others(function(id)
-		return id == own_id or links.is_up(id)
+		return id == own_id or links.is_up(id) and not doubtful[id]
 	end)
-	transport.forget_lost()
+	doubtful = {}
+	transport.forget_foreign()
 	names.repeat_all(own_id)
 end
 

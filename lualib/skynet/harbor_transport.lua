@@ -61,8 +61,8 @@ function transport.on(letter, handler)
 	handlers[letter] = handler
 end
 
----There is a master again: names of nodes that are not linked may have moved.
-function transport.forget_lost()
+---There is a master again: names of other nodes may have moved, and are asked for anew.
+function transport.forget_foreign()
 	skynet.send(service, "harbor", "F ")
 end
 

@@ -10,6 +10,7 @@ local socket = require "skynet.socket"
 local tap = require "tap"
 
 local PEER <const> = 9
+local RETURNED <const> = 7
 local UNKNOWN <const> = 8
 
 ---Run `f` in a task; gives a function that tells what it has returned so far.
@@ -173,6 +174,9 @@ local function test_master(of_peer)
 	local lost = later(harbor.linkmaster)
 	local query = later(harbor.queryname, "NEVER")
 	tap.ok(is_waiting(lost), "linkmaster waits")
+	local link = link_as(RETURNED)
+	tell_master(of_peer, "R", "MOVED", RETURNED << 24 | 5)
+	tap.is(harbor.queryname "MOVED", RETURNED << 24 | 5, "a third node has a name")
 	for address, name in pairs(skynet.call(".launcher", "lua", "LIST")) do
 		if name:find "cmaster" then
 			skynet.kill(address)
@@ -184,6 +188,11 @@ local function test_master(of_peer)
 		"without a master a name of a lost node is that of a dead one")
 	harbor.linkmaster()
 	tap.ok(true, "then it returns at once")
+	socket.close(link)
+	harbor.link(RETURNED)
+	link = link_as(RETURNED)
+	tap.is(harbor.queryname "MOVED", RETURNED << 24 | 5, "names stay, also of a node that was lost")
+	tap.ok(is_waiting(later(skynet.call, "MOVED", "lua", "echo")), "and can be called")
 	tap.is(harbor.queryname "MINE", skynet.self(), "names stay")
 	harbor.globalname("ALONE")
 	tap.is(harbor.queryname "ALONE", skynet.self(), "and can be given on this node")
@@ -199,11 +208,16 @@ local function test_master(of_peer)
 	local echoed = later(skynet.call, "THEIRS", "lua", "echo", 8)
 	tap.ok(is_waiting(echoed), "with a new master it is a name to be waited for")
 	local late = later(skynet.call, "LATE", "lua", "echo")
+	local moved = later(skynet.call, "MOVED", "lua", "echo", 9)
 	local puppet = skynet.newservice "puppet"
 	tell_master(fd, "R", "THEIRS", puppet)
 	tap.ok(is_told(fd, "THEIRS", puppet), "the others hear of a name")
 	tap.eventually(echoed, "and what waits goes where the name is now")
 	tap.is(echoed()[2], 8, "with its answer")
+	tell_master(fd, "R", "MOVED", puppet)
+	tap.eventually(moved, "also that of a node which is another process now, and linked")
+	tap.is(moved()[2], 9, "with its answer too")
+	socket.close(link)
 	for _, name in ipairs { "MINE", "ALONE" } do
 		tell_master(fd, "Q", name)
 		tap.ok(is_told(fd, name, skynet.self()), ("the new master knows '%s'"):format(name))

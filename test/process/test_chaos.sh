@@ -129,9 +129,9 @@ obey() {
 	what=$1 whom=$2
 	shift 2
 	case $what in
-	kill) kill_node "$whom" ;;
+	kill) kill_node "$whom" 2>/dev/null ;;
 	stop)
-		kill_node "$whom" TERM
+		kill_node "$whom" TERM 2>/dev/null
 		# 143: before it could take notice of signals
 		[ "$status" = 0 ] || [ "$status" = 143 ] || {
 			bad_stops=$((bad_stops + 1))
