@@ -325,7 +325,7 @@ command_name(struct harbor *harbor, uint32_t handle, const char *text) {
 		send_to_named(harbor, entry, &message);
 }
 
-/* A link that is up may lead to another process than that whose names these are: the slave knows. */
+/* A link that is up may lead to another process than that of these names: the slave knows. */
 static void
 forget_foreign_name(void *ud, struct name_entry *entry) {
 	struct harbor *harbor = ud;
