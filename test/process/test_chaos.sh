@@ -184,7 +184,7 @@ shared() {
 revive() {
 	for id in 1 2 3 4; do
 		[ ! -s "$TEST_TMP/n$id.status" ] || [ $id$alone = 40 ] && continue
-		grep -qE "harbor id . is taken|the master at" "$TEST_TMP/n$id.err" || return 1
+		grep -qE "harbor id . is taken|the master at|cannot listen on" "$TEST_TMP/n$id.err" || return 1
 		echo "# n$id again: $(cat "$TEST_TMP/n$id.err")"
 		launch $id
 	done
@@ -306,7 +306,7 @@ done
 is "all_stop_in_order" "$bad_stops" 0
 # A start that the master refuses may say so.
 is "no_log_tells_of_a_mistake" "$(cat "$TEST_TMP"/n?.log "$TEST_TMP"/n?.err* "$TEST_TMP"/n?.out* | awk '
-	/stack traceback/ && before !~ /init service failed: (the master|cannot (join|connect))/ { print before }
+	/stack traceback/ && before !~ /init service failed: (the master|cannot (join|connect|listen))/ { print before }
 	/[Aa]ssertion|[Uu]nknown session|Sanitizer|sink:|shared:/ { print }
 	{ before = $0 }' | cut -c 1-300 | head -n 20)" ""
 is "the_proxy_lives" "$(cat "$TEST_TMP/proxy.err")" ""
