@@ -17,12 +17,12 @@ const struct skynet_setting *config_setting_find(
 
 /// Sorts the settings by key, adds the defaults that services can read, checks every known key and
 /// fills the typed fields. Call once, after the last config_setting_add.
-/// Returns 0, or SKYNET_ECONFIG with "<origin>: <reason>"; `path` stands in for the origin
-/// "default".
+/// Returns 0, or SKYNET_ECONFIG with "<origin>: <reason>"; the path of the config file, `path`,
+/// replaces the origin "default".
 int config_setting_finish(
 	struct skynet_config *config, const char *path, struct skynet_error *error);
 
-/// Makes `copy` equal to `config`, sharing nothing with it. End with skynet_config_clear.
+/// Makes `copy` a deep copy of `config`. End with skynet_config_clear.
 void config_copy(struct skynet_config *copy, const struct skynet_config *config);
 
 #endif

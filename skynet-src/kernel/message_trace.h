@@ -1,4 +1,6 @@
-/* The message log of one service: a file that gets a line per message while it is on. */
+/* The message log of one service: while it is on, each message that the service handles is written
+ * to a file as one line.
+ */
 #ifndef SKYNET_MESSAGE_TRACE_H
 #define SKYNET_MESSAGE_TRACE_H
 
@@ -7,17 +9,18 @@
 
 struct skynet_context;
 
-/// Starts the log of `context` in the directory `logpath`; no effect when it is on. Any thread that
-/// holds a reference. Returns 0, SKYNET_ENOTFOUND without a logpath, or SKYNET_ESYSTEM.
+/// Starts the log of `context` in the directory that the setting `logpath` names; no effect when
+/// it is on already. Any thread that holds a reference. Returns 0, SKYNET_ENOTFOUND when `logpath`
+/// is not set, or SKYNET_ESYSTEM when the file cannot be opened.
 int message_trace_open(struct skynet_context *context);
 
-/// Writes one message. The service's own turn.
+/// Writes one message. Only the thread that is running the service.
 void message_trace_write(struct skynet_context *context, const struct skynet_message *message);
 
 /// Ends the log. Any thread; no effect when it is off.
 void message_trace_close(struct skynet_context *context);
 
-/// Ends the log and frees it. The last reference to the context is gone.
+/// Ends the log and frees it. Called when the last reference to the context has been dropped.
 void message_trace_destroy(struct skynet_context *context);
 
 #endif

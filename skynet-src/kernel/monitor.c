@@ -13,13 +13,13 @@
 
 #define TICK_MINIMUM_MS 1
 #define TICK_MAXIMUM_MS 10
-#define TICKS_BACK_OFF  16 /* ticks without a finding until the interval doubles */
+#define TICKS_BACK_OFF  16 /* ticks until the interval doubles, unless sockets had to be polled */
 #define TICKS_QUIET     8  /* ticks without any activity until the monitor sleeps */
 
 struct monitor {
 	struct skynet_runtime *runtime;
 	uint64_t tick_ms;
-	int ticks;       /* at this interval */
+	int ticks;       /* since the interval last changed */
 	int quiet_ticks; /* in a row; one tick more than TICKS_QUIET ends the ticking */
 };
 
@@ -58,8 +58,9 @@ report_stall(const struct stall_report *report, void *ud) {
 	return probe_stalled(node, report->destination, report->elapsed_ms);
 }
 
-/* The socket thread has been in one service since the last tick: reads in its place, without
- * waiting. When it has come back meanwhile, it holds the role and there is nothing to do. */
+/* The socket thread has been running one service since the last tick: polls in its place, without
+ * waiting. If the socket thread has returned meanwhile, it holds the lock `poll_role` and there is
+ * nothing to do. */
 static void
 poll_in_place(struct monitor *monitor) {
 	struct skynet_runtime *runtime = monitor->runtime;
@@ -89,8 +90,10 @@ tick(struct monitor *monitor) {
 		monitor->tick_ms = TICK_MINIMUM_MS;
 }
 
-/* Goes to sleep in two steps: says so, looks once more after a whole tick (what a worker did before
- * it could see that is visible by then), and only then stops ticking. */
+/* The monitor stops ticking in two steps, so that it misses no work: after TICKS_QUIET quiet ticks
+ * it clears `monitor_awake`, and only after one more quiet tick it stops. A worker that queued a
+ * service before it could see the flag cleared has done so visibly by then; one that queues a
+ * service later sees the flag and rouses the monitor. */
 static void
 wind_down(struct monitor *monitor) {
 	struct scheduler *scheduler = &monitor->runtime->scheduler;
@@ -106,7 +109,8 @@ step_stopping_nodes(struct skynet_runtime *runtime) {
 	pthread_mutex_lock(&runtime->lock);
 	struct skynet_node *node = runtime->nodes;
 	pthread_mutex_unlock(&runtime->lock);
-	/* Nodes are only ever put in front, and leave when the threads have ended. */
+	/* Walking needs no lock: nodes are only added at the head of the list, and removed only
+	 * after the threads have ended. */
 	for (; node != NULL; node = node->next)
 		node_stop_step(node, now);
 }

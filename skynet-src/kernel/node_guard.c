@@ -15,7 +15,7 @@ setting(const struct skynet_config *config, const char *key) {
 	return found != NULL ? found->value : NULL;
 }
 
-/* Puts in front of the error where the setting stands that it speaks of first. */
+/* Prefixes the error with file and line of the setting that its text names first. */
 static int
 place(const struct skynet_config *config, struct skynet_error *error) {
 	const struct skynet_setting *first = NULL;
@@ -33,19 +33,21 @@ place(const struct skynet_config *config, struct skynet_error *error) {
 	return SKYNET_ECONFIG;
 }
 
-/* True when other machines may reach an address as configs have it. A name may be any. */
+/* True when other machines may be able to reach an address of the config. A host name counts as
+ * reachable, because it may stand for any address. */
 static bool
 is_exposed(const char *text) {
 	char host[SOCKET_ADDRESS_HOST_SIZE];
 	struct socket_address address;
 	int port = 0;
 	if (socket_address_split(text, host, sizeof(host), &port) != SKYNET_OK)
-		return false; /* it will be refused for what it is */
+		return false; /* it is refused as malformed when the node listens */
 	return socket_address_parse(&address, host, port) == SKYNET_OK &&
 	       !socket_address_is_local(&address);
 }
 
-/* Without a guard, and with require_auth: what the node listens on must be out of reach. */
+/* For a node without a guard: with require_auth it may listen only where no other machine can
+ * connect. */
 static int
 check_addresses(const struct skynet_config *config, struct skynet_error *error) {
 	static const char *const LISTENING[] = {"address", "standalone"};

@@ -1,4 +1,4 @@
-/* How the nodes that talk to each other authenticate, from the config of a node. */
+/* From the config of a node to its guard policy: how nodes authenticate to each other. */
 #ifndef SKYNET_NODE_GUARD_H
 #define SKYNET_NODE_GUARD_H
 
@@ -7,15 +7,16 @@
 
 struct guard_policy;
 
-/// Makes what the config asks for: stores a policy (guard_policy_drop) in `*policy`, NULL when it
-/// asks for none. Returns 0, or SKYNET_ECONFIG with an error that names place and setting; also
-/// when `require_auth` is not kept by the addresses of the config.
+/// Gives the policy that the config asks for in `*policy` (end with guard_policy_drop), or NULL
+/// when it asks for none. Returns 0, or SKYNET_ECONFIG with an error that names file, line and
+/// setting; also when `require_auth` is set and an address in the config allows no authentication.
 int node_guard_create(const struct skynet_config *config, struct guard_policy **policy,
 	struct skynet_error *error);
 
-/// Makes `policy`, NULL for none, what the config asks for now: its secrets, certificates and
-/// `auth_allow` are those of connections to come. Reads files. Any thread. Returns 0, or
-/// SKYNET_ECONFIG with an error; then nothing has changed.
+/// Replaces secrets, certificates and `auth_allow` of `policy` (NULL when the node has none) by
+/// what `config` and the files say now; new connections use them. Any thread. Returns 0, or
+/// SKYNET_ECONFIG with an error and nothing changed, also when `config` asks for another kind of
+/// authentication than before.
 int node_guard_renew(const struct skynet_config *config, struct guard_policy *policy,
 	struct skynet_error *error);
 

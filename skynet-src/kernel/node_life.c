@@ -1,6 +1,6 @@
-/* Birth and death of a node. Parts are created in the order of the fields that need each other and
- * destroyed in reverse. A node ends when its last service is gone; the log service goes last, when
- * it has written everything. */
+/* Creates, stops and destroys a node. Its parts are created in the order in which they need each
+ * other, and destroyed in reverse order. A node ends when its last service is gone; the log service
+ * goes last, when it has written everything. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,9 +23,9 @@
 #include "kernel/service.h"
 #include "kernel/timeout.h"
 
-/* Past its deadline a node is looked at once a millisecond. */
-#define LOOKS_HELD   500 /* without a service that ends until one of them is taken to hold it */
-#define LOOKS_LOGGED 100 /* more for the log to be written */
+/* Past its deadline a node is looked at about once a millisecond. */
+#define LOOKS_HELD   500 /* looks in which no service ends, before the node counts as held */
+#define LOOKS_LOGGED 100 /* further looks, for the log to be written */
 
 struct socket_server *
 node_sockets(struct skynet_node *node) {
@@ -82,7 +82,8 @@ launch_logger(
 	const char *module = config->logservice != NULL ? config->logservice : "logger";
 	uint32_t handle = service_launch(node, module, config->logger, error);
 	if (handle == 0) {
-		/* A log service has no log to explain itself in; it may have ended the node. */
+		/* A log service that fails cannot log why. It may have aborted the node with a
+		 * reason. */
 		if (node->reason[0] != '\0')
 			error_set(error, SKYNET_EINIT, "%s", node->reason);
 		error_prefix(error, "Can't launch %s service", module);
@@ -112,8 +113,8 @@ launch_bootstrap(
 	return SKYNET_EINIT;
 }
 
-/* Runs what is left for the services of a node that did not come up, so that the log gets written.
- */
+/* Ends a node whose start has failed: its services run until they have ended, so that what they
+ * logged is written. */
 static void
 run_down(struct skynet_node *node) {
 	struct skynet_runtime *runtime = node->runtime;
@@ -188,14 +189,15 @@ set_exit(struct skynet_node *node, int exit_code, const char *reason) {
 	if (exit_code == 0)
 		return;
 	int expected = 0;
-	/* The first failure counts. Its text is read only after the node has ended. */
+	/* The first failure counts. Its reason is read only after the node has ended, so it can be
+	 * written without a lock. */
 	if (atomic_compare_exchange_strong_explicit(&node->exit_code, &expected, exit_code,
 		    memory_order_relaxed, memory_order_relaxed) &&
 		reason != NULL)
 		snprintf(node->reason, sizeof node->reason, "%s", reason);
 }
 
-/* Moves to a later state; only the thread that does it goes on. */
+/* Moves the node to a later state. Of several threads that try, one gets true. */
 static bool
 advance(struct skynet_node *node, enum node_state state) {
 	int now = atomic_load_explicit(&node->state, memory_order_relaxed);
@@ -229,7 +231,7 @@ node_logger_may_end(struct skynet_node *node, uint32_t handle) {
 
 void
 node_service_ended(struct skynet_node *node) {
-	/* Release and acquire: whoever counts the last one sees what the others did before. */
+	/* Pairs with itself: the thread that counts down to 0 sees what the others did before. */
 	int left = atomic_fetch_sub_explicit(&node->service_count, 1, memory_order_acq_rel) - 1;
 	if (left == 0)
 		runtime_node_ended(node);
@@ -246,12 +248,13 @@ node_abort(struct skynet_node *node, int exit_code, const char *reason) {
 	uint32_t logger = atomic_load_explicit(&node->logger, memory_order_relaxed);
 	size_t count;
 	bool found = true;
-	/* Services may start others until they are gone themselves: until a pass finds none. */
+	/* Services may start others until they have ended: repeat until a pass finds none. */
 	while (found) {
 		found = false;
 		uint32_t *handles = handle_table_list(node->handles, &count);
-		/* No service is to hear, and to log, that another one ended before it. Newer ones
-		 * are silenced first: they wait for older ones more often. */
+		/* No service is to receive, and to log, an error because another one ended before
+		 * it. So all are silenced before any is retired, newer ones first: they wait for
+		 * older ones more often than the other way round. */
 		for (size_t i = count; handles != NULL && i-- > 0;) {
 			if (handles[i] != logger)
 				service_silence(node, handles[i]);
@@ -269,8 +272,8 @@ void
 node_abort_by(struct skynet_context *context, int exit_code, const char *reason) {
 	struct skynet_node *node = context->node;
 	bool stopping = atomic_load_explicit(&node->state, memory_order_relaxed) != NODE_RUNNING ||
-			/* All nodes are told one after the other: one that is gone may be missed by
-			   others. */
+			/* The nodes of a process are told one after the other. This one may have
+			   lost a node that was told before it. */
 			atomic_load_explicit(&node->runtime->stop_asked, memory_order_relaxed);
 	if (!stopping || service_handle(context) != node->bootstrap)
 		node_abort(node, exit_code, reason);
@@ -349,7 +352,7 @@ is_alive(struct skynet_node *node, uint32_t handle) {
 	return true;
 }
 
-/* Tells the next service. Returns false when all have been told. */
+/* Tells the next service to run its stop hooks. Returns false when all have been told. */
 static bool
 tell_next(struct skynet_node *node) {
 	while (node->stop_count > 0) {
@@ -392,7 +395,7 @@ step_hooks(struct skynet_node *node, uint64_t now_ns) {
 		advance(node, NODE_FLUSHING);
 }
 
-/* Says who keeps the node from ending. */
+/* Logs which service keeps the node from ending, and makes it the reason of the failure. */
 static void
 name_holder(struct skynet_node *node) {
 	char reason[128];
@@ -407,8 +410,9 @@ name_holder(struct skynet_node *node) {
 	set_exit(node, 1, reason);
 }
 
-/* Services that are retired end one after the other, unless one is in a message that does not end.
- * Looks are counted, not time: the whole machine may have stood still. */
+/* Waits for retired services to end. A service that does not return from its message cannot be
+ * ended; past the deadline, when no service has ended in LOOKS_HELD looks, the node counts as held.
+ * Looks are counted instead of time, because the whole machine may have stood still. */
 static void
 watch_end(struct skynet_node *node, uint64_t now_ns) {
 	int32_t left = atomic_load_explicit(&node->service_count, memory_order_relaxed);
@@ -448,7 +452,8 @@ skynet_node_reason(struct skynet_node *node) {
 
 bool
 skynet_node_booting(struct skynet_node *node) {
-	/* Acquire pairs with the release in advance: whoever sees the end sees the exit code. */
+	/* Acquire pairs with the release in advance: a thread that sees that the node is ending
+	 * also sees its exit code. */
 	if (atomic_load_explicit(&node->state, memory_order_acquire) != NODE_RUNNING)
 		return false;
 	struct skynet_context *bootstrap = service_grab(node, node->bootstrap);

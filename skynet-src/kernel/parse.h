@@ -5,12 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/// ":hex" to a handle. Returns false, and stores 0, for anything else, 0 and more than 32 bits
-/// included.
+/// Reads a handle written as ":hex". Returns false, and stores 0, for any other text, for handle 0
+/// and for more than 32 bits.
 bool parse_handle(const char *text, uint32_t *handle);
 
-/// Decimal (base 10) or C notation (base 0), the whole text. Returns false when it is not a number
-/// that fits.
+/// Reads a number, which must be the whole text: decimal with base 10, in the notation of C with
+/// base 0. Returns false when it is no number or does not fit.
 bool parse_integer(const char *text, int base, int64_t *value);
 
 #endif

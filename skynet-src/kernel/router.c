@@ -42,7 +42,7 @@ is_internal(int type) {
 	return type == PTYPE_SYSTEM || type == PTYPE_HARBOR || type == PTYPE_SOCKET;
 }
 
-/* No way to the other node: whoever waits for an answer gets an error. */
+/* There is no connection to the other node: a sender that waits for an answer gets an error. */
 static void
 undeliverable(struct skynet_node *node, uint32_t from, const struct skynet_message *message) {
 	if (message->session != 0)
@@ -63,8 +63,8 @@ send_by_harbor(struct skynet_node *node, const struct remote_name *name,
 		message_discard(message);
 		return SKYNET_EINVALID;
 	}
-	/* The service is reserved: its reference is dropped when the node is destroyed, so that the
-	 * pointer stays good for any thread that runs services. */
+	/* The node holds a reference to the harbor service until it is destroyed, so the pointer
+	 * stays valid for any thread that runs services. */
 	struct skynet_context *harbor =
 		atomic_load_explicit(&node->harbor_service, memory_order_acquire);
 	if (harbor == NULL) {
@@ -119,7 +119,7 @@ router_send_name(struct skynet_node *node, uint32_t source, const char *name, in
 
 void
 router_abandon(struct skynet_node *node, uint32_t source, int session) {
-	/* See send_by_harbor. */
+	/* The pointer stays valid, see send_by_harbor. */
 	struct skynet_context *harbor =
 		atomic_load_explicit(&node->harbor_service, memory_order_acquire);
 	struct skynet_message message = {

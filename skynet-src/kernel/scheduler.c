@@ -9,19 +9,20 @@
 #include "kernel/runtime.h"
 #include "kernel/service.h"
 
-/* What it costs until a woken thread runs, here and on most machines. */
+/* Typical time from waking a thread until it runs. */
 #define HANDOVER_NS 50000
-/* A service whose turns take longer is not run by the socket thread, and others do not wait for it.
- */
+/* A service whose turns take longer on average is kept away from the socket thread, and a worker is
+ * woken at once for services that would wait behind it. */
 #define LONG_TURN_NS 1000000
-/* What is fetched into the cache ahead of a turn, of what the callback is given: the head of the
- * service as the Lua core keeps it. */
+/* When a service is queued, the first bytes that `callback_ud` points to (for a Lua service its
+ * struct lua_service) are prefetched into the cache. */
 #define CACHE_LINE     64
 #define PREFETCH_LINES 6
-/* A worker looks at the shared queue after so many turns, even when it has work of its own. */
+/* After so many turns a worker takes from the shared queue first, although it has work of its own:
+ * else services in the shared queue could wait for ever. */
 #define SHARED_INTERVAL 61
 
-/* Ends the first `count` workers, and all there is. */
+/* Ends the first `count` workers and the shared queue, and frees the array. */
 static void
 free_workers(struct scheduler *scheduler, int count) {
 	for (int i = 0; i < count; i++) {
@@ -74,7 +75,8 @@ scheduler_wake(struct scheduler *scheduler) {
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&scheduler->idle, memory_order_relaxed) == 0)
 		return;
-	/* The first that sleeps: it has slept least, if there is not always work for all. */
+	/* Always the first that sleeps, so that while there is little work the same few workers
+	 * run, and are likely to have been awake lately. */
 	for (int i = 0; i < scheduler->worker_count; i++) {
 		if (sleeper_wake(&scheduler->workers[i].sleeper)) {
 			atomic_fetch_sub_explicit(&scheduler->idle, 1, memory_order_relaxed);
@@ -94,17 +96,18 @@ has_work(struct scheduler *scheduler) {
 	return false;
 }
 
-/* A service waits behind a turn that is going on, or sockets wait behind a service: from now on the
- * monitor looks after them. */
+/* A service has to wait for the end of a turn, or sockets for a service. In case that takes long,
+ * the monitor must be awake to notice. */
 static void
 rouse_monitor(struct scheduler *scheduler) {
 	if (!atomic_load_explicit(&scheduler->monitor_awake, memory_order_relaxed))
 		monitor_rouse(scheduler->runtime);
 }
 
-/* How long a service waits that was put into the queue of this worker: for turns that cost `ahead`,
- * and for the end of the turn that goes on, as far as its turns lately tell. Most send when they
- * are nearly done, and turns that send something on are the shorter ones. */
+/* Estimates how long a service waits that was just put into the queue of this worker: `ahead`, the
+ * cost of the turns before it in the queue, plus what is left of the turn of `running`. That is
+ * guessed from the cost of the shorter turns of `running` (turns that send a message to another
+ * service are mostly short). A turn that is somewhat overdue is taken to be about to end. */
 static uint64_t
 expected_wait(struct worker *worker, const struct skynet_context *running, uint64_t ahead) {
 	if (running == NULL || ahead > HANDOVER_NS)
@@ -125,17 +128,18 @@ scheduler_push(struct scheduler *scheduler, struct skynet_context *context) {
 		scheduler_wake(scheduler);
 		return;
 	}
-	/* Once it is in the queue, another worker may take it. */
+	/* Read now: once the service is in a queue, another worker may be running it. */
 	uint64_t cost = context->turn_cost;
-	/* What takes long would keep sockets waiting. */
+	/* A long turn on the socket thread would keep the sockets waiting. */
 	if (worker->index == scheduler->worker_count && cost > LONG_TURN_NS) {
 		run_queue_push(&scheduler->shared, context);
 		scheduler_wake(scheduler);
 		return;
 	}
-	/* The running service, unless it ends its turn and gives itself away. */
+	/* The service that is running, unless it is the one being queued, at the end of its turn.
+	 */
 	const struct skynet_context *running = current.context != context ? current.context : NULL;
-	/* It will soon be run here, where it has perhaps not been for long. */
+	/* It will probably run on this processor soon, whose cache may not have its data. */
 	uintptr_t head = (uintptr_t)context->callback_ud;
 	for (uintptr_t i = 0; i < PREFETCH_LINES; i++)
 		__builtin_prefetch((const void *)(head + i * CACHE_LINE));
@@ -177,7 +181,7 @@ uint64_t
 scheduler_run(struct worker *worker, struct skynet_context *context, uint64_t now_ns) {
 	uint64_t turn = atomic_load_explicit(&worker->turn, memory_order_relaxed);
 	atomic_store_explicit(&worker->turn, turn + 1, memory_order_relaxed);
-	/* What waits behind a long turn is for somebody else. */
+	/* Let another worker steal what would wait behind a long turn. */
 	if (context->turn_cost > LONG_TURN_NS && run_queue_count(&worker->queue) != 0)
 		scheduler_wake(&worker->runtime->scheduler);
 	uint64_t end_ns = service_run(context, 0, now_ns);
@@ -204,7 +208,8 @@ scheduler_run_some(struct worker *worker, uint64_t budget_ns) {
 	return false;
 }
 
-/* Sleeps until somebody has work for a worker, or the runtime ends. */
+/* Sleeps until scheduler_wake or scheduler_stop wakes this worker; not at all when there is work
+ * already. */
 static void
 sleep_until_work(struct scheduler *scheduler, struct worker *worker) {
 	atomic_fetch_add_explicit(&scheduler->idle, 1, memory_order_relaxed);
@@ -284,8 +289,9 @@ scheduler_poller_stuck(struct scheduler *scheduler) {
 	return turn % 2 == 1 && turn == worker->seen_turn;
 }
 
-/* Wakes a sleeper when work waits in a queue whose owner is busy with something long, or in the
- * shared queue. Returns true when the worker did or does anything. */
+/* Wakes a sleeping worker when services wait in the queue of `worker`, which has begun and ended no
+ * turn since the last tick. Returns true when it has run something since then, or is running, or
+ * has something to run. */
 static bool
 inspect_worker(struct scheduler *scheduler, struct worker *worker) {
 	uint64_t turn = atomic_load_explicit(&worker->turn, memory_order_relaxed);

@@ -17,9 +17,9 @@
 #include "skynet_socket.h"
 
 #define TURN_MAXIMUM       256    /* messages in one turn */
-#define TURN_AIM_NS        200000 /* a turn with more to do should end about then */
+#define TURN_AIM_NS        200000 /* intended length of a turn when many messages wait */
 #define OVERLOAD_THRESHOLD 1024
-#define FIRST_TURN_NS      20000 /* what a turn of a new service is taken to cost */
+#define FIRST_TURN_NS      20000 /* assumed cost of a turn of a new service */
 
 uint32_t
 service_handle(const struct skynet_context *context) {
@@ -94,7 +94,7 @@ service_launch(
 		service_drop(context);
 		return 0;
 	}
-	/* The mailbox counts as scheduled until init is done, so nothing runs before. */
+	/* Until init has returned the mailbox counts as scheduled: no thread runs the service. */
 	if (module_init(module, instance, context, param) != 0) {
 		log_line(node, handle, "error: launch %s FAILED", name);
 		error_set(error, SKYNET_EINIT, "cannot start '%s': its init failed", name);
@@ -153,8 +153,8 @@ free_data(const struct skynet_message *message) {
 
 void
 message_discard(const struct skynet_message *message) {
-	/* Only the kernel itself sends socket events with source 0: their buffer is not in the
-	 * message. */
+	/* Socket events have source 0, and only the kernel sends those. Their buffer is a block of
+	 * its own. */
 	if (message_type(message) == PTYPE_SOCKET && message->source == 0 &&
 		message_size(message) >= sizeof(struct skynet_socket_message)) {
 		struct skynet_socket_message *event = message->data;
@@ -168,8 +168,8 @@ message_bounce(struct skynet_node *node, uint32_t from, const struct skynet_mess
 	const char *reason) {
 	int type = message_type(message);
 	uint32_t source = message->source;
-	/* An answer is never answered: its session is a number of the dead service, not of the
-	 * source. */
+	/* A reply or error gets no answer: its session belongs to the service that it was sent to,
+	 * and might be that of another call of the sender. */
 	if (source != 0 && source != from && type != PTYPE_RESPONSE && type != PTYPE_ERROR &&
 		type != PTYPE_MULTICAST)
 		router_send(NULL, node, from, source, message->session, skynet_strdup(reason),
@@ -177,7 +177,7 @@ message_bounce(struct skynet_node *node, uint32_t from, const struct skynet_mess
 	message_discard(message);
 }
 
-/* A message that the harbor service did not get to send. */
+/* Answers a message that the harbor service has not sent to the other node before its own end. */
 static void
 bounce_remote(struct skynet_context *context, const struct skynet_message *message) {
 	struct remote_message *remote = message->data;
@@ -224,7 +224,7 @@ service_delete(struct handle_object *object, void *ud) {
 	struct skynet_context *context = (struct skynet_context *)object;
 	struct skynet_node *node = context->node;
 	(void)ud;
-	/* What the release function does, it does in the name of the service. */
+	/* The release function may send messages: they are to have this service as their source. */
 	struct skynet_context *outer = current.context;
 	struct skynet_node *outer_node = current.node;
 	current.context = context;
@@ -246,10 +246,10 @@ service_delete(struct handle_object *object, void *ud) {
 
 /* ---- life ---- */
 
-/* The message that made room for another one. */
+/* Answers a message that was removed from the mailbox to make room for another one. */
 static void
 bounce_dropped(struct skynet_context *context, const struct skynet_message *dropped) {
-	/* An error with session 0 would say that this service is dead. */
+	/* An error with session 0 would tell the sender that this service is dead. */
 	if (dropped->session != 0)
 		message_bounce(context->node, service_handle(context), dropped, "overloaded");
 	else
@@ -320,7 +320,7 @@ count_up(_Atomic(uint64_t) *counter, uint64_t amount) {
 	atomic_store_explicit(counter, value + amount, memory_order_relaxed);
 }
 
-/* A service without a callback cannot answer: whoever waits is told so. */
+/* A message for a service without a callback. A sender that waits for an answer gets an error. */
 static void
 refuse(struct skynet_context *context, const struct skynet_message *message) {
 	if (message->session != 0)
@@ -330,7 +330,7 @@ refuse(struct skynet_context *context, const struct skynet_message *message) {
 		message_discard(message);
 }
 
-/* Gives a message its own copy of what it shares. */
+/* Replaces the shared payload of a message by a copy of its own. */
 static void
 make_own(struct skynet_message *message) {
 	size_t size = message_size(message);
@@ -393,12 +393,13 @@ run_messages(struct skynet_context *context, uint32_t limit) {
 	return count;
 }
 
-/* The cheaper its messages lately, the more a service may take in one turn. */
+/* Adapts how many messages the service may handle in its next turn: the cheaper they were lately,
+ * the more. */
 static void
 adapt_turn(struct skynet_context *context, uint64_t elapsed_ns, uint32_t count) {
 	if (count == 0)
 		return;
-	/* Most messages are so cheap that no division is needed. */
+	/* Most messages are so cheap that TURN_MAXIMUM of them fit, and no division is needed. */
 	uint64_t fitting = TURN_MAXIMUM;
 	if (elapsed_ns > (uint64_t)count * (TURN_AIM_NS / TURN_MAXIMUM)) {
 		fitting = TURN_AIM_NS * (uint64_t)count / elapsed_ns + 1;

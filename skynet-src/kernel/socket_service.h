@@ -4,9 +4,9 @@
 
 #include "io/socket_server.h"
 
-/// Event handler for socket_server_poll; `ud` is not used (the owner names node and service).
-/// Pushes a PTYPE_SOCKET message. When the owner is gone, its data is freed and its socket is
-/// closed.
+/// Event handler for socket_server_poll: pushes the event as a PTYPE_SOCKET message to the service
+/// that owns the socket. When that is dead, frees the data of the event and closes the socket. `ud`
+/// is not used: the owner in the event names node and service.
 void socket_service_deliver(void *ud, const struct socket_event *event);
 
 #endif

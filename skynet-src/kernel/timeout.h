@@ -1,5 +1,5 @@
-/* Timers: a delay becomes a message. Any thread may start and cancel; expired ones are delivered by
- * the timer thread, or by the thread that steps the runtime.
+/* Timers: after a delay a service gets a message. Any thread may start and cancel timers; the timer
+ * thread, or the thread that steps the runtime, delivers those that have expired.
  */
 #ifndef SKYNET_TIMEOUT_H
 #define SKYNET_TIMEOUT_H
@@ -13,16 +13,17 @@ struct skynet_node;
 struct skynet_runtime;
 struct timeouts;
 
-/// Makes an empty wheel and what the timer thread sleeps on. Returns 0 or SKYNET_ESYSTEM; end with
-/// timeouts_fini in both cases, when no thread uses it.
+/// Makes an empty timer wheel, and the condition on which the timer thread sleeps. Returns 0 or
+/// SKYNET_ESYSTEM; end with timeouts_fini in both cases, when no thread uses it any more.
 int timeouts_init(struct timeouts *timeouts, struct skynet_error *error);
 void timeouts_fini(struct timeouts *timeouts);
 
-/// Sends PTYPE_RESPONSE with `session` to `handle` after `delay_ms`. Returns the timer's id; 0 when
-/// the delay is not positive and the message was sent at once.
+/// Sends an empty PTYPE_RESPONSE with `session` to `handle` after `delay_ms`. Returns the id of the
+/// timer; or 0 when the delay is not positive, in which case the message has been sent at once.
 uint64_t timeout_start(struct skynet_node *node, uint32_t handle, int64_t delay_ms, int session);
 
-/// Delivers what has expired. Returns the number of messages.
+/// Sends the messages of all timers that have expired. Returns how many there were. Timer thread,
+/// or the thread that steps the runtime.
 size_t timeouts_expire(struct skynet_runtime *runtime);
 
 /// Timer thread: sleeps until the next expiry, but not longer than `limit_ms`, or until woken.
