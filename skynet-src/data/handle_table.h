@@ -1,11 +1,11 @@
-/* Handle (harbor << 24 | 24-bit index) to counted object, and local names of handles.
+/* Maps handles (harbor << 24 | 24-bit index) to reference-counted objects, and local names to
+ * handles.
  *
- * handle_table_grab takes no lock. That works because an object never leaves its place: the table
- * owns a pool of fixed-size slots that are reused but not given back before the table is destroyed,
- * so a reader that comes too late still finds an object header, and sees in its word that the
- * handle is another one or that no reference is left. The first member of an object is
- * `struct handle_object`. Everything but grab, hold and drop goes under one lock of
- * LOCK_RANK_HANDLE; the callback runs outside of it.
+ * handle_table_grab takes no lock. This is safe because the memory of objects comes from a pool of
+ * the table and is reused, but not freed before the table is destroyed. So a reader that comes too
+ * late still finds an object header; its `word` tells that the handle is another one, or that no
+ * reference is left. The first member of an object is `struct handle_object`. All functions but
+ * grab, hold and drop take a lock of LOCK_RANK_HANDLE; the callback runs outside of it.
  */
 #ifndef SKYNET_HANDLE_TABLE_H
 #define SKYNET_HANDLE_TABLE_H
@@ -29,8 +29,8 @@ struct handle_object {
 	struct handle_object *next_free; /* while in the pool, under the table's lock */
 };
 
-/// Called when the last reference of `object` is dropped, on the dropping thread, without a lock.
-/// The memory stays valid during the call and goes back to the pool after it.
+/// Called when the last reference to `object` was dropped, on the thread that dropped it, without a
+/// lock. After the call the memory goes back to the pool.
 typedef void (*handle_last_drop_fn)(struct handle_object *object, void *ud);
 
 /// Gives a table for objects of `object_size` bytes (at least sizeof(struct handle_object)) with
@@ -42,17 +42,19 @@ struct handle_table *handle_table_create(
 /// no other thread may be in the table.
 void handle_table_destroy(struct handle_table *table);
 
-/// Gives an object with one reference, the caller's, without a handle and unknown to grab. The
-/// bytes behind its header are zero; it is aligned to 64. End with handle_table_drop. Any thread.
+/// Gives a new object without a handle, so that grab cannot find it, with one reference, which is
+/// the caller's. The bytes behind its header are zero; it is aligned to 64 bytes. End with
+/// handle_table_drop. Any thread.
 struct handle_object *handle_table_alloc(struct handle_table *table);
 
-/// Gives `object` a handle and makes it visible; the table takes a reference of its own, that of
-/// the caller stays his. At most once per object. Any thread. Returns the handle, 0 when all are in
-/// use. Indexes grow from 1 and wrap at HANDLE_INDEX_MAX, so that a freed one comes back late.
+/// Gives `object` a handle, by which grab finds it from now on. The table adds a reference of its
+/// own; the caller keeps its reference. At most once per object. Any thread. Returns the handle, or
+/// 0 when all are in use. Indexes are used in rising order from 1 and begin again after
+/// HANDLE_INDEX_MAX, so that it takes long until a handle is used again.
 uint32_t handle_table_register(struct handle_table *table, struct handle_object *object);
 
 /// Takes `handle` out of the table with all its names and drops the table's reference. Any thread.
-/// Returns false when it is not there (retired already, by whoever came first).
+/// Returns false when it is not there, because it has been retired before.
 bool handle_table_retire(struct handle_table *table, uint32_t handle);
 
 /// Gives one reference to the object of `handle`, or NULL. End with handle_table_drop. Any thread;
@@ -69,7 +71,7 @@ void handle_table_drop(struct handle_table *table, struct handle_object *object)
 /// Handle of an object of which the caller has a reference; 0 before it is registered. Any thread.
 static inline uint32_t
 handle_object_handle(const struct handle_object *object) {
-	/* Relaxed: the upper half was set before the reference could be had. */
+	/* Relaxed: the handle was stored before the caller could get its reference. */
 	return (uint32_t)(atomic_load_explicit(&object->word, memory_order_relaxed) >> 32);
 }
 

@@ -5,7 +5,7 @@
 #include "skynet.h"
 
 #define VECTOR_MINIMUM 4
-#define VECTOR_KEEP    1024 /* a vector that grew beyond this is given back once it is empty */
+#define VECTOR_KEEP    1024 /* a larger empty vector is freed when few messages have come */
 
 static __attribute__((noinline)) void
 vector_grow(struct message_vector *vector) {
@@ -50,7 +50,7 @@ mailbox_fini(struct mailbox *mailbox) {
 /* With the lock held, after each change of `in`. */
 static inline void
 note_arrived(struct mailbox *mailbox) {
-	/* A hint for the consumer: what it takes, it takes with the lock. */
+	/* Relaxed: only a hint for the consumer, which takes messages from `in` under the lock. */
 	atomic_store_explicit(&mailbox->arrived, vector_length(&mailbox->in), memory_order_relaxed);
 }
 
@@ -76,7 +76,8 @@ vector_remove_oldest(struct message_vector *vector, struct skynet_message *remov
 		if (!is_sheddable(&vector->items[i]))
 			continue;
 		*removed = vector->items[i];
-		/* Close the gap from the front, which is the short side. */
+		/* The message is near the head, so move the few before it instead of the many
+		 * behind it. */
 		memmove(&vector->items[vector->head + 1], &vector->items[vector->head],
 			(i - vector->head) * sizeof *vector->items);
 		vector->head++;
@@ -85,7 +86,8 @@ vector_remove_oldest(struct message_vector *vector, struct skynet_message *remov
 	return false;
 }
 
-/* Called with the lock held and the limit reached. Returns what mailbox_push will. */
+/* Applies the policy to a message at the limit, with the lock held. Returns what mailbox_push is to
+ * return, but for MAILBOX_SCHEDULE. */
 static int
 shed(struct mailbox *mailbox, const struct skynet_message *message,
 	struct skynet_message *dropped) {
@@ -110,7 +112,8 @@ shed(struct mailbox *mailbox, const struct skynet_message *message,
 	}
 }
 
-/* What waits, with the lock held. The consumer moves `out.head` without it, hence the copy. */
+/* Length of both vectors, with the lock held. The consumer moves `out.head` without the lock, so
+ * its length is read from the atomic copy `waiting`. */
 static uint32_t
 locked_length(struct mailbox *mailbox) {
 	uint32_t out = atomic_load_explicit(&mailbox->locked_pop, memory_order_relaxed)
@@ -161,7 +164,7 @@ mailbox_push_replies(
 	return result;
 }
 
-/* With the lock held and `out` empty: makes what has come in the next batch. */
+/* With the lock held and `out` empty: swaps `in` and `out`. */
 static void
 swap_vectors(struct mailbox *mailbox) {
 	struct message_vector empty = mailbox->out;
@@ -259,7 +262,8 @@ mailbox_set_full(struct mailbox *mailbox, bool full) {
 	spin_release(&mailbox->lock);
 }
 
-/* Half of the limit must be free before senders go on, so that they do not wake for one message. */
+/* Half of the limit must be free before senders go on: they are not to be woken for a single
+ * message each. */
 static bool
 has_room(struct mailbox *mailbox) {
 	uint32_t limit = atomic_load_explicit(&mailbox->limit, memory_order_relaxed);

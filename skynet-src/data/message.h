@@ -1,5 +1,5 @@
-/* One message, as it lies in a mailbox. The type is in the top byte of `sz` (64-bit sizes), the bit
- * below it says that `data` is shared with other messages (data/shared_payload.h).
+/* One message, as it lies in a mailbox. The top byte of `sz` holds the type of the message; the bit
+ * below it is set when `data` is shared with other messages (data/shared_payload.h).
  */
 #ifndef SKYNET_MESSAGE_H
 #define SKYNET_MESSAGE_H

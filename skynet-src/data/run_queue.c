@@ -82,7 +82,7 @@ run_queue_steal(struct run_queue *from, struct run_queue *to) {
 	void *first = run_queue_pop_first(from);
 	if (first != NULL)
 		loot[taken++] = first;
-	/* The two locks have one rank, so they are taken one after the other. */
+	/* The two locks have the same rank and must not be held together. */
 	if (taken < want) {
 		spin_acquire(&from->lock);
 		while (taken < want && taken < STEAL_MAXIMUM &&

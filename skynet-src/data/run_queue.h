@@ -1,9 +1,10 @@
-/* Services that have messages, in the order in which they got them: one queue per worker, and one
- * that any thread may put into. Every function but run_queue_push_own may be called from any
- * thread; the owner of a queue does most of the work on it, so its lock is nearly always free.
+/* A queue of services that have messages, first in, first out. Each worker owns one, and there is
+ * one for all threads (see kernel/scheduler.h). Every function but run_queue_push_own may be called
+ * from any thread. Nearly always the owner uses its queue, so the lock is rarely contended.
  *
- * What the owner puts into an empty queue goes to `first`, without the lock: two services that
- * call each other never have more than one of them waiting. It is older than all in the ring.
+ * An item that the owner puts into an empty queue goes to `first`, without the lock: that is all
+ * that two services need which call each other, of which at most one is queued. An item in `first`
+ * is older than all in the ring.
  */
 #ifndef SKYNET_RUN_QUEUE_H
 #define SKYNET_RUN_QUEUE_H
@@ -26,7 +27,7 @@ struct run_queue {
 /// Makes an empty queue; end it with run_queue_fini.
 void run_queue_init(struct run_queue *queue);
 
-/// Frees the ring; what is still in it is the caller's to have taken.
+/// Frees the ring. The caller has taken all items before.
 void run_queue_fini(struct run_queue *queue);
 
 /// Puts `item` (not NULL) at the end. Returns the number of items that are now in the queue.
@@ -39,7 +40,7 @@ void *run_queue_pop_ring(struct run_queue *queue);
 /// instead of moving it; NULL when `from` is empty. `from` and `to` are different queues.
 void *run_queue_steal(struct run_queue *from, struct run_queue *to);
 
-/// How many there were a moment ago.
+/// The number of items; it may have changed by the time it is returned.
 static inline uint32_t
 run_queue_count(struct run_queue *queue) {
 	return atomic_load_explicit(&queue->count, memory_order_relaxed) +
@@ -49,15 +50,16 @@ run_queue_count(struct run_queue *queue) {
 /// As run_queue_push, for the one thread that owns the queue.
 static inline uint32_t
 run_queue_push_own(struct run_queue *queue, void *item) {
-	/* Only the owner adds, so that an empty queue stays empty until it has. */
+	/* Only the owner adds to its queue, so a queue that is empty now stays empty meanwhile. */
 	if (run_queue_count(queue) != 0)
 		return run_queue_push(queue, item);
-	/* Pairs with the acquire in run_queue_pop_first: what was done to the item before. */
+	/* Pairs with the acquire in run_queue_pop_first: the thread that takes the item sees what
+	 * was done to it before. */
 	atomic_store_explicit(&queue->first, item, memory_order_release);
 	return 1;
 }
 
-/// Takes what run_queue_push_own has put ahead of the ring, NULL when there is none.
+/// Takes the item in `first`, NULL when there is none.
 static inline void *
 run_queue_pop_first(struct run_queue *queue) {
 	if (atomic_load_explicit(&queue->first, memory_order_relaxed) == NULL)

@@ -17,7 +17,7 @@ void *
 shared_payload_create(
 	struct shared_payload_account *account, const void *bytes, size_t size, size_t references) {
 	struct shared_payload *payload = skynet_malloc(sizeof *payload + size + 1);
-	/* Relaxed: whoever else sees the block gets it through a mailbox. */
+	/* Relaxed: other threads get the block through a mailbox, whose lock orders this. */
 	atomic_init(&payload->references, references);
 	payload->account = account;
 	payload->size = size;
@@ -35,7 +35,8 @@ shared_payload_drop(void *data, size_t references) {
 	struct shared_payload *payload =
 		(struct shared_payload *)(void *)((char *)data -
 						  offsetof(struct shared_payload, data));
-	/* Release pairs with the acquire of the last drop: all reading is over when it frees. */
+	/* Release pairs with the acquire of the last drop: all others have read the bytes before
+	 * they are freed. */
 	size_t before =
 		atomic_fetch_sub_explicit(&payload->references, references, memory_order_acq_rel);
 	assert(before >= references);

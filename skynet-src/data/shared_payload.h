@@ -1,7 +1,7 @@
-/* The bytes of one message for many receivers: one block, as many references as mailboxes that hold
- * it. A message whose `sz` has MESSAGE_SHARED set points to such bytes; nothing but the kernel sets
- * that bit, so that no bytes and no address that a service or a socket comes up with can be taken
- * for a block.
+/* The bytes of one message for many receivers: a reference-counted block, with one reference for
+ * each mailbox that it is in. A message whose `sz` has MESSAGE_SHARED set points to such bytes.
+ * Only the kernel sets that bit, so no pointer that a service or a socket supplies is taken for
+ * such a block.
  */
 #ifndef SKYNET_SHARED_PAYLOAD_H
 #define SKYNET_SHARED_PAYLOAD_H
@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* What is alive of one owner, for statistics. */
+/* Blocks of one owner that are not freed yet, for statistics. */
 struct shared_payload_account {
 	atomic_size_t count;
 	atomic_size_t bytes;

@@ -1,4 +1,5 @@
-/* A short list under a mutex: asking for an object is rare, its user keeps the pointer. */
+/* A short list under a mutex: objects are rarely looked up, because their users keep the pointer.
+ */
 #include "data/shared_table.h"
 
 #include <dlfcn.h>
@@ -52,8 +53,8 @@ find(struct shared_table *table, const char *key) {
 	return NULL;
 }
 
-/* A Lua module is unloaded with the last state that required it, which is before the object ends:
- * keep the library that `destroy` is in. */
+/* Lua unloads a C module when the last state that required it is closed, but objects end later:
+ * keep the library with the function `destroy` loaded. */
 static void
 keep_library(shared_destroy_fn destroy) {
 	union {

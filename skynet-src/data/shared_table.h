@@ -1,5 +1,5 @@
-/* Objects that a process has once, by key: made at the first request, ended with the table in
- * reverse order of creation. Any thread.
+/* Objects of which a process has one each, by key, such as caches that all nodes share. Created at
+ * the first request, destroyed with the table in reverse order of creation. Any thread.
  */
 #ifndef SKYNET_SHARED_TABLE_H
 #define SKYNET_SHARED_TABLE_H

@@ -21,15 +21,15 @@ sleeper_fini(struct sleeper *sleeper) {
 
 void
 sleeper_announce(struct sleeper *sleeper) {
-	/* Relaxed: the caller has a fence between this and its last look for work, and who wakes
-	 * has one between putting work there and looking at the flag. */
+	/* Relaxed: the caller has a fence between this store and its last look for work; the waking
+	 * thread has one between queueing the work and reading the flag. */
 	atomic_store_explicit(&sleeper->asleep, true, memory_order_relaxed);
 }
 
 bool
 sleeper_retract(struct sleeper *sleeper) {
-	/* Relaxed, here and in sleeper_wake: whoever clears the flag decides, and the lock orders
-	 * the rest. */
+	/* Relaxed, here and in sleeper_wake: the thread that clears the flag has won, and the lock
+	 * orders everything else. */
 	return atomic_exchange_explicit(&sleeper->asleep, false, memory_order_relaxed);
 }
 

@@ -1,10 +1,10 @@
-/* Where one thread sleeps until another one wakes it. Each has its own lock and condition, so that
- * waking never waits for a thread: with one condition for several, the C library lets who signals
- * wait until those that were woken before have got a processor, which on a busy machine takes
- * milliseconds.
+/* Lets one thread sleep until another one wakes it. Each sleeping thread has a lock and a condition
+ * of its own: if several threads shared a condition, the C library might make the thread that
+ * signals wait until those woken before have got a processor, which takes milliseconds on a busy
+ * machine.
  *
- * Going to sleep has two steps: the thread announces it, looks for work once more, and then waits
- * or takes the announcement back.
+ * Going to sleep has two steps, so that no wake-up is missed: the thread announces that it will
+ * sleep, looks for work once more, and then sleeps or takes the announcement back.
  */
 #ifndef SKYNET_SLEEPER_H
 #define SKYNET_SLEEPER_H
@@ -24,17 +24,19 @@ struct sleeper {
 int sleeper_init(struct sleeper *sleeper);
 void sleeper_fini(struct sleeper *sleeper);
 
-/// From now on it can be woken. Its own thread, which must then call one of the next two.
+/// Announces that the calling thread is going to sleep: from now on sleeper_wake works. The thread
+/// must then call sleeper_retract or sleeper_wait.
 void sleeper_announce(struct sleeper *sleeper);
 
-/// Takes the announcement back. Returns false when somebody wakes it already: then it must wait,
-/// which will not be long. Its own thread.
+/// Takes the announcement back. Returns false when another thread is waking this one already: then
+/// it must call sleeper_wait, which returns soon. The sleeping thread itself.
 bool sleeper_retract(struct sleeper *sleeper);
 
-/// Sleeps until it is woken. Its own thread.
+/// Sleeps until another thread calls sleeper_wake. The sleeping thread itself.
 void sleeper_wait(struct sleeper *sleeper);
 
-/// Wakes it. Returns false when it does not sleep, or somebody else wakes it. Any thread.
+/// Wakes the thread. Returns false when it is not asleep, or another thread is waking it. Any
+/// thread.
 bool sleeper_wake(struct sleeper *sleeper);
 
 #endif

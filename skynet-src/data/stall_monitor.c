@@ -1,4 +1,5 @@
-/* The checking side of the stall monitor. What the checker remembers of a slot is its own. */
+/* The side of the checking thread. What it remembers of each slot is in `watches`, which no other
+ * thread uses. */
 #include "data/stall_monitor.h"
 
 #include <assert.h>
@@ -75,7 +76,7 @@ check_slot(struct stall_monitor *monitor, int index, uint64_t now_ms, uint64_t t
 	struct stall_report report = {.slot = index};
 	uint64_t version;
 	if (!read_slot(&monitor->slots[index], &version, &report)) {
-		/* Odd: it has gone on to another message, which is first seen next time. */
+		/* Odd: another message runs by now; the next check sees it for the first time. */
 		watch->version = 0;
 		return version & 1 ? timeout_ms : STALL_NEVER;
 	}

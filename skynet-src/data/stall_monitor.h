@@ -1,7 +1,8 @@
-/* Finds messages that do not end. Each thread that runs services publishes what it runs into its
- * own slot (a few plain stores per message, no shared cache line); one checking thread looks at the
- * slots now and then. A slot is read like a sequence lock: an odd version means a message runs, and
- * source, destination and owner are right when the version is the same before and after.
+/* Finds services that do not return from a message. Each thread that runs services writes into its
+ * own slot which message it is running (a few stores per message, on a cache line of its own); one
+ * checking thread reads the slots now and then. A slot works like a sequence lock: the version is
+ * odd while a message runs, and the other fields are consistent when the version is the same before
+ * and after reading them.
  */
 #ifndef SKYNET_STALL_MONITOR_H
 #define SKYNET_STALL_MONITOR_H
@@ -27,13 +28,13 @@ struct stall_report {
 	void *owner;
 	uint32_t source;
 	uint32_t destination;
-	int version;         /* counts the messages of that thread */
-	int count;           /* reports about this message before this one */
+	int version;         /* of the slot: tells messages of that thread apart */
+	int count;           /* earlier reports about the same message */
 	uint64_t elapsed_ms; /* since the checker first saw the message */
 };
 
-/// Told about a message that has not ended, on the checking thread. Returns the value of elapsed_ms
-/// at which it wants to be told again; 0 means after another timeout.
+/// Called on the checking thread for a message that has not ended. Returns the value of elapsed_ms
+/// at which it is to be called again for that message; 0: after another timeout.
 typedef uint64_t (*stall_report_fn)(const struct stall_report *report, void *ud);
 
 /// Gives a monitor with `slot_count` slots. End with stall_monitor_destroy. Never fails.
@@ -43,9 +44,10 @@ void stall_monitor_destroy(struct stall_monitor *monitor);
 /// The slot that thread number `index` writes; valid as long as the monitor.
 struct stall_slot *stall_monitor_slot(struct stall_monitor *monitor, int index);
 
-/// Looks at all slots; calls `report` for each message seen for at least `timeout_ms` (or for what
-/// the last report asked for). One thread at a time. Returns in how many milliseconds the next
-/// report can be due, STALL_NEVER when no thread is in a message.
+/// Looks at all slots; calls `report` for each message that has been running for `timeout_ms` since
+/// it was first seen (or for the time that the last report asked for). One thread at a time.
+/// Returns in how many milliseconds the next report can be due, STALL_NEVER when no thread runs a
+/// message.
 uint64_t stall_monitor_check(struct stall_monitor *monitor, uint64_t now_ms, uint64_t timeout_ms,
 	stall_report_fn report, void *ud);
 
@@ -54,7 +56,7 @@ uint64_t stall_monitor_check(struct stall_monitor *monitor, uint64_t now_ms, uin
 bool stall_monitor_find(
 	const struct stall_monitor *monitor, const void *owner, uint32_t *destination);
 
-/// The slot's thread begins a message, or goes on to the next one.
+/// Called by the thread of the slot when it begins a message, or goes on to the next one.
 static inline void
 stall_slot_enter(struct stall_slot *slot, void *owner, uint32_t source, uint32_t destination) {
 	/* Relaxed: only this thread writes. The stores below are release, each pairs with the
@@ -69,7 +71,7 @@ stall_slot_enter(struct stall_slot *slot, void *owner, uint32_t source, uint32_t
 	atomic_store_explicit(&slot->version, version + 1, memory_order_release);
 }
 
-/// The slot's thread is in no message any more.
+/// Called by the thread of the slot when no message runs any more.
 static inline void
 stall_slot_leave(struct stall_slot *slot) {
 	uint64_t version = atomic_load_explicit(&slot->version, memory_order_relaxed);

@@ -24,7 +24,7 @@
 #define SEGMENT_COUNT (1u << SEGMENT_BITS)
 #define SEGMENT_MASK  (SEGMENT_COUNT - 1)
 
-#define GROUP_SIZE    7u /* fills a cache line */
+#define GROUP_SIZE    7u /* timers of a group, so that it fills a cache line */
 #define POSITION_BITS 3u /* leaves 29 for the group in an id: 3.7 thousand million timers */
 #define POSITION_MASK ((1u << POSITION_BITS) - 1)
 
@@ -43,8 +43,8 @@ struct timer_group {
 	uint32_t previous;
 	uint32_t generation;
 	uint16_t place;  /* level * SLOT_COUNT + slot, or PLACE_FREE */
-	uint8_t count;   /* positions that were given out */
-	uint8_t waiting; /* a bit per position that was neither collected nor cancelled */
+	uint8_t count;   /* positions that are or were used */
+	uint8_t waiting; /* a bit per position whose timer waits */
 	int sessions[GROUP_SIZE];
 };
 
@@ -86,7 +86,7 @@ add_segment(struct timer_wheel *wheel) {
 	}
 	struct timer_group *segment = skynet_malloc(SEGMENT_COUNT * sizeof(*segment));
 	wheel->segments[number] = segment;
-	/* The first of them is given out first. */
+	/* Linked so that the group with the lowest index is used first. */
 	for (uint32_t i = 0; i < SEGMENT_COUNT; i++) {
 		segment[i].generation = 0;
 		segment[i].place = PLACE_FREE;
@@ -173,9 +173,9 @@ next_place(const struct timer_wheel *wheel, uint64_t *begin) {
 	return level * SLOT_COUNT + digit;
 }
 
-/* Walks through the groups of a slot, which another thread may have written, so that each has to
- * come from far. Those that were made in a row are spaced evenly, or in a pattern: where the next
- * ones are is guessed from the last. */
+/* Walks through the groups of a slot. Another thread may have written them, so reading each is a
+ * cache miss. Groups that were made one after the other lie at even distances in memory, or in a
+ * pattern; so the addresses of the next ones are guessed from the last ones, and prefetched. */
 #define WALK_AHEAD 8
 
 struct walk {
@@ -241,8 +241,7 @@ make_group(struct timer_wheel *wheel, uint64_t expire, const struct timer_payloa
 	uint32_t index = wheel->free_first;
 	struct timer_group *group = group_at(wheel, index);
 	wheel->free_first = group->next;
-	/* Free groups are scattered after a while; the next one can come while this one is used.
-	 */
+	/* After a while free groups are scattered in memory: prefetch the next one. */
 	if (group->next != NONE)
 		__builtin_prefetch(group_at(wheel, group->next), 1);
 	group->expire = expire;
@@ -288,7 +287,7 @@ timer_wheel_add(
 bool
 timer_wheel_cancel(struct timer_wheel *wheel, uint64_t id, const void *owner, uint32_t handle) {
 	uint32_t index = (uint32_t)id >> POSITION_BITS;
-	/* Of an id without position it is so high that no group has it. */
+	/* An id whose position bits are 0 gives a position that no group has. */
 	uint32_t position = ((uint32_t)id & POSITION_MASK) - 1;
 	if (index >= wheel->group_count || position >= GROUP_SIZE)
 		return false;
@@ -388,7 +387,7 @@ size_t
 timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ms, timer_expire_fn expire, void *ud) {
 	struct timer_payload payload;
 	size_t n = 0;
-	/* One at a time: what `expire` cancels must not come out. */
+	/* One timer at a time: a timer that `expire` cancels must not come out any more. */
 	while (timer_wheel_collect(wheel, now_ms, &payload, 1) == 1) {
 		expire(&payload, ud);
 		n++;

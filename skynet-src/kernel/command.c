@@ -108,7 +108,7 @@ skynet_context_kill(struct skynet_context *context, uint32_t handle) {
 
 bool
 skynet_context_is_dead(struct skynet_context *context) {
-	/* Relaxed: set by this thread, or by a killer whom nothing tells when it was seen. */
+	/* Relaxed: another thread that retires the service does not rely on when this is seen. */
 	return atomic_load_explicit(&context->retired, memory_order_relaxed);
 }
 
@@ -156,12 +156,12 @@ turn_time(struct skynet_context *context) {
 	uint64_t start = atomic_load_explicit(&context->turn_start_ns, memory_order_relaxed);
 	if (start == 0)
 		return 0;
-	/* By the clock of another thread, the turn may not have begun. */
+	/* Clocks of two threads differ a little: here the turn may seem to begin in the future. */
 	int64_t elapsed = (int64_t)(runtime_now_ns(context->node->runtime) - start);
 	return elapsed > 0 ? elapsed : 0;
 }
 
-/* The current turn is counted when it ends; add what has passed of it. */
+/* cpu_ns grows at the end of each turn only, so the time of the current turn is added. */
 static int64_t
 cpu_time(struct skynet_context *context) {
 	uint64_t total = atomic_load_explicit(&context->cpu_ns, memory_order_relaxed);
@@ -210,7 +210,7 @@ skynet_stat_get(struct skynet_context *context, uint32_t handle, enum skynet_sta
 
 void
 skynet_account_add(struct skynet_context *context, ptrdiff_t delta) {
-	/* Relaxed: a figure for people. */
+	/* Relaxed: a statistic, which orders nothing. */
 	atomic_fetch_add_explicit(&context->memory, delta, memory_order_relaxed);
 }
 

@@ -40,7 +40,7 @@ answer_handle(struct skynet_context *context, uint32_t handle) {
 	return context->result;
 }
 
-/* ":hex" or ".name"; 0, with a line in the log, for anything else. */
+/* The handle that ":hex" or ".name" stands for. Returns 0, and logs a line, for anything else. */
 static uint32_t
 address_of(struct skynet_context *context, const char *param) {
 	uint32_t handle = 0;
@@ -160,7 +160,7 @@ command_starttime(struct skynet_context *context, const char *param) {
 	return answer_integer(context, skynet_context_starttime(context));
 }
 
-/* Beyond the reference. */
+/* Not in the reference. */
 static const char *
 command_version(struct skynet_context *context, const char *param) {
 	(void)context;
@@ -168,7 +168,7 @@ command_version(struct skynet_context *context, const char *param) {
 	return SKYNET_VERSION;
 }
 
-/* Beyond the reference: "<exit code> <reason>". */
+/* Not in the reference. The argument is "<exit code> <reason>". */
 static const char *
 command_abort(struct skynet_context *context, const char *param) {
 	char *reason;

@@ -33,7 +33,7 @@ skynet_context_grab(struct skynet_context *context) {
 void
 skynet_context_reserve(struct skynet_context *context) {
 	handle_table_hold(&context->object);
-	/* From now on the node does not wait for it. */
+	/* From now on the node may end although this service has not. */
 	if (!atomic_exchange_explicit(&context->reserved, true, memory_order_relaxed))
 		node_service_ended(context->node);
 }
@@ -180,8 +180,8 @@ skynet_harbor_join(struct skynet_context *context, int id) {
 
 void
 skynet_harbor_exit(void) {
-	/* The reference is dropped when the node is destroyed; until then it just gets no messages.
-	 */
+	/* The reference is dropped when the node is destroyed, because other threads may still be
+	 * using the pointer; until then the service just gets no messages. */
 	if (current.node == NULL)
 		return;
 	struct skynet_context *harbor =

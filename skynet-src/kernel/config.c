@@ -2,11 +2,10 @@
  *
  * The file is not trusted to be sane: it sees nothing but `include` and the methods of strings, and
  * memory, instructions, CPU time, size and depth of includes are bounded. The variables live in a
- * table behind a proxy, so that each assignment can be noted with its file and line. Chunks are
- * named
- * "#1", "#2", ... because Lua shortens long names; texts of errors get the path back at the end.
- * Errors leave Lua code by longjmp: nothing in here holds C memory across a Lua call that can
- * raise, but in struct script, which skynet_config_load releases.
+ * table behind a proxy, so that the file and line of each assignment can be noted. Chunks are named
+ * "#1", "#2", ... because Lua shortens long names; in error texts these are replaced by the paths.
+ * Errors leave Lua code by longjmp: C memory that must outlive a Lua call that can raise is held in
+ * struct script, which skynet_config_load releases.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -227,7 +226,7 @@ remember_file(struct script *script, char *path) {
 	return script->file_count++;
 }
 
-/* Leaves the compiled file on top of the stack, or raises. */
+/* Pushes the compiled file onto the stack, or raises. */
 static void
 compile_file(lua_State *L, const char *path, int index) {
 	struct skynet_error error;
@@ -381,7 +380,8 @@ install_proxy(lua_State *L) {
 	lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
 }
 
-/* "-D key=value": the file sees the value as if it had written it without quotes where it can. */
+/* Sets a variable from "-D key=value". The value becomes a number or boolean when it is written
+ * like one, else a string. */
 static void
 apply_override(lua_State *L, const char *text) {
 	const char *equals = strchr(text, '=');
@@ -495,7 +495,7 @@ report_error(const struct script *script, const char *text, struct skynet_error 
 	long number = text[0] == '#' ? strtol(text + 1, &end, 10) : 0;
 	if (number >= 1 && number <= script->file_count && *end == ':')
 		return error_set(error, SKYNET_ECONFIG, "%s%s", script->files[number - 1], end);
-	/* What has a place of its own begins with the path of a file. */
+	/* An error that names its place begins with the path of a file already. */
 	for (int i = 0; i < script->file_count; i++) {
 		size_t size = strlen(script->files[i]);
 		if (strncmp(text, script->files[i], size) == 0 && text[size] == ':')

@@ -16,7 +16,8 @@ log_push(struct skynet_node *node, uint32_t source, char *text, size_t size) {
 		.sz = size | (size_t)PTYPE_TEXT << MESSAGE_TYPE_SHIFT,
 	};
 	uint32_t logger = atomic_load_explicit(&node->logger, memory_order_acquire);
-	/* A log service of the users may die and be replaced: the name tells who it is now. */
+	/* A log service written by users may end and be replaced by another one: then look it up by
+	 * its name. */
 	if (router_push(node, logger, &message) == 0)
 		return;
 	logger = handle_table_find_name(node->handles, "logger");

@@ -12,8 +12,8 @@ struct delivery {
 	struct skynet_context *context;
 	struct skynet_message message;
 	int request;
-	uint32_t fullest; /* over its limit, and asks senders to wait; 0: none */
-	uint64_t excess;  /* by how many messages it is */
+	uint32_t fullest; /* receiver furthest over its limit that asks senders to wait; 0: none */
+	uint64_t excess;  /* by how many messages it is over */
 };
 
 enum outcome {
@@ -26,7 +26,7 @@ enum outcome {
 static bool
 is_congested(struct skynet_context *target, uint64_t *excess) {
 	struct mailbox *mailbox = &target->mailbox;
-	/* Relaxed: the bound may change at any time, and orders nothing else. */
+	/* Relaxed: the limit may change at any time anyway. */
 	uint32_t limit = atomic_load_explicit(&mailbox->limit, memory_order_relaxed);
 	if (limit == 0 ||
 		atomic_load_explicit(&mailbox->policy, memory_order_relaxed) != MAILBOX_BLOCK)
@@ -66,8 +66,8 @@ deliver(struct delivery *delivery, uint32_t handle) {
 	return outcome;
 }
 
-/* Has the publisher answered by the mailbox of the fullest receiver. Returns false when that has
- * room by now. */
+/* Makes the publisher wait: the mailbox of the fullest receiver answers its request when it has
+ * room. Returns false, and nobody waits, when it has room by now. */
 static bool
 hold_publisher(const struct delivery *delivery) {
 	struct skynet_context *target = service_grab(delivery->context->node, delivery->fullest);
@@ -91,7 +91,8 @@ skynet_multicast(struct skynet_context *context, const struct skynet_multicast_m
 		result.left = result.refused = count;
 		return result;
 	}
-	/* One more, so that a receiver that is fast does not free what the next ones are to get. */
+	/* One reference more than receivers, kept to the end: the first receivers may be done with
+	 * the payload before the last ones get it. */
 	void *data = shared_payload_create(
 		&context->node->payloads, message->payload, message->size, count + 1);
 	struct delivery delivery = {

@@ -25,7 +25,8 @@ _Thread_local struct current current;
 
 uint64_t
 runtime_now_cs(const struct skynet_runtime *runtime) {
-	/* The fraction of the start second is in it, so that starttime + now / 100 is wall time. */
+	/* Counts from the beginning of the second in which the runtime started: skynet.starttime()
+	 * has no fraction, and starttime + now / 100 is to be the wall time. */
 	uint64_t fraction_ns = runtime->start_wall_ns % 1000000000;
 	return (clock_monotonic_ns(runtime->clock) - runtime->start_ns + fraction_ns) / 10000000;
 }
@@ -86,7 +87,8 @@ skynet_runtime_create(const struct skynet_runtime_config *config, struct skynet_
 
 /* ---- threads ---- */
 
-/* True when the workers that run leave a processor for this thread. */
+/* True when fewer workers are running than there are processors, so that one is left for this
+ * thread. */
 static bool
 processor_to_spare(struct skynet_runtime *runtime) {
 	struct scheduler *scheduler = &runtime->scheduler;
@@ -217,7 +219,7 @@ find_sibling(const struct skynet_node *of, uint32_t id) {
 		return NULL;
 	struct skynet_node *node =
 		atomic_load_explicit(&of->network->nodes[id], memory_order_acquire);
-	/* One that has ended may have a successor under its id in another process. */
+	/* After a node has ended, another process may run a node with its id. */
 	if (node == NULL || atomic_load_explicit(&node->state, memory_order_acquire) == NODE_ENDED)
 		return NULL;
 	return node;
@@ -239,13 +241,14 @@ runtime_send_to_sibling(struct skynet_node *from, uint32_t destination,
 	return true;
 }
 
-/* Says something about node `id` to the harbor service of a node, if that has one. */
+/* Sends the harbor service of a node, if it has one, the event `letter` of node `id`: J for joined,
+ * G for gone. */
 static void
 tell_harbor(struct skynet_node *node, char letter, int id) {
 	char text[16];
 	int size = snprintf(text, sizeof text, "%c %d", letter, id);
-	/* Acquire pairs with the exchange in skynet_harbor_start; see router.c for how long it is
-	 * there. */
+	/* Acquire pairs with the exchange in skynet_harbor_start. The pointer stays valid, see
+	 * send_by_harbor in router.c. */
 	struct skynet_context *harbor =
 		atomic_load_explicit(&node->harbor_service, memory_order_acquire);
 	if (harbor == NULL)
@@ -272,7 +275,8 @@ void
 runtime_leave_network(struct skynet_node *node) {
 	struct skynet_node *self = node;
 	if (node->network != NULL)
-		/* Nothing hangs on it: only threads that know of the end still send. */
+		/* Relaxed: find_sibling ignores a node that has ended, whether it is still in the
+		 * array or not. */
 		atomic_compare_exchange_strong_explicit(&node->network->nodes[node->harbor], &self,
 			NULL, memory_order_relaxed, memory_order_relaxed);
 }
@@ -317,13 +321,13 @@ runtime_node_ended(struct skynet_node *node) {
 		if (sibling != NULL)
 			tell_harbor(sibling, 'G', node->harbor);
 	}
-	/* The process may live on for other nodes, and peers of this one wait for its end. */
+	/* The process may go on with other nodes, while peers of this one wait for its connections
+	 * to close. */
 	socket_server_close_sockets(runtime->sockets, node);
 }
 
-/* With the lock held: the largest exit code, -1 while a node runs. One that failed ends the others.
- * A node that is held has ended as far as it can.
- */
+/* With the lock held: the largest exit code of all nodes, -1 while one is running. A held node
+ * counts as ended. Stores in `failed` whether a node has ended with an exit code other than 0. */
 static int
 exit_code_of_nodes(struct skynet_runtime *runtime, bool *failed) {
 	int code = 0;
@@ -397,7 +401,8 @@ skynet_runtime_hangup(struct skynet_runtime *runtime) {
 		node_hangup(node);
 }
 
-/* Without threads the services that are still in a queue have to be let go here. */
+/* Ends all nodes when no thread runs any more: services that are still in a run queue are released
+ * here. */
 static void
 end_nodes(struct skynet_runtime *runtime) {
 	for (struct skynet_node *node = runtime->nodes; node != NULL; node = node->next)

@@ -19,8 +19,9 @@ _Static_assert((int)SOCKET_EVENT_FILE == SKYNET_SOCKET_TYPE_FILE, "events are me
 
 /* ---- events ---- */
 
-/* The owner has died. Nobody else knows what belongs to the stream, so the socket ends with it;
- * what the owner has sent still leaves. An error may be about a socket of somebody else. */
+/* The service that owns the socket has died. No other service uses the socket, so it is closed;
+ * data that the owner has sent is still written. Not after an error or a warning: it may be about a
+ * socket that now belongs to another service. */
 static void
 abandon(const struct socket_event *event) {
 	struct socket_server *server = node_sockets(event->owner.node);
@@ -73,13 +74,14 @@ owner_of(struct skynet_context *context) {
 	return owner;
 }
 
-/* Frames of one turn leave together; on threads that run no services, each by itself. */
+/* Data that a service sends in one turn is written to a socket together, at the end of the turn.
+ * NULL on threads that run no services: they write at once. */
 static struct socket_batch *
 current_batch(void) {
 	return current.worker != NULL ? &current.worker->batch : NULL;
 }
 
-/* The limit of the node's config holds for each of its sockets. */
+/* Gives a new socket the limit for queued bytes that the config of the node sets. Returns `id`. */
 static int
 limited(struct skynet_context *context, int id, enum skynet_socket_policy policy) {
 	struct skynet_node *node = service_node(context);
@@ -88,14 +90,14 @@ limited(struct skynet_context *context, int id, enum skynet_socket_policy policy
 	return id;
 }
 
-/* A stream, or what accepts them: with a piece missing the rest would be garbage to the peer. */
+/* As limited, for a stream or a listener, with the policy of the config. */
 static int
 configured(struct skynet_context *context, int id) {
 	return limited(context, id,
 		(enum skynet_socket_policy)service_node(context)->socket_buffer_policy);
 }
 
-/* A failure that the caller learns only as -1 is explained in the log. */
+/* Logs why a socket was not opened, because the caller only gets -1. Returns `id`. */
 static int
 reported(struct skynet_context *context, int id, const struct skynet_error *error) {
 	if (id < 0)
@@ -103,7 +105,8 @@ reported(struct skynet_context *context, int id, const struct skynet_error *erro
 	return id;
 }
 
-/* Datagrams may get lost anyway: too many never end their socket. */
+/* As reported and limited, for a UDP socket. At the limit datagrams are refused, whatever the
+ * policy of the config: they may get lost anyway, so there is no reason to close the socket. */
 static int
 reported_udp(struct skynet_context *context, int id, const struct skynet_error *error) {
 	return limited(context, reported(context, id, error), SKYNET_SOCKET_REJECT);
