@@ -30,7 +30,8 @@ send_resumed(lua_State *L, int status, lua_KContext result) {
 	return 1;
 }
 
-/// Lets the sender wait until `full` has room again, when it can wait.
+/// Suspends the sender, if it can wait here, until the mailbox of `full` has room. `result` is what
+/// the send returns in any case.
 static int
 wait_for_room(lua_State *L, struct lua_service *service, uint32_t full, int result) {
 	struct task *task = task_can_suspend(L, service);
@@ -47,7 +48,7 @@ wait_for_room(lua_State *L, struct lua_service *service, uint32_t full, int resu
 	return 1;
 }
 
-/// Sends with session 0 and gives what skynet.send returns.
+/// Sends with session 0 and pushes the results of skynet.send.
 static int
 send_payload(lua_State *L, struct lua_service *service, struct address to, int type,
 	struct payload payload) {
@@ -77,8 +78,8 @@ send_packed(lua_State *L, int status, lua_KContext context) {
 	return send_payload(L, service, to, protocol->id, payload_check(L, 3));
 }
 
-/// Leaves nothing and returns true when the field `pack` of the protocol is skynet.pack; otherwise
-/// puts the field at stack index 3, below the arguments.
+/// Returns true, with the stack as before, when the field `pack` of the protocol is skynet.pack.
+/// Otherwise returns false and inserts the field at stack index 3, below the arguments.
 static inline bool
 packs_by_default(lua_State *L, struct lua_service *service, const struct protocol *protocol) {
 	if (LIKELY(protocol_has(service, protocol, KEY_PACK, core_pack)))
@@ -170,7 +171,7 @@ unpacked(lua_State *L, int status, lua_KContext context) {
 	return lua_gettop(L) - 3;
 }
 
-/// The caller goes on: the reply, or the failure, is in its task.
+/// Continuation of a call: returns the reply, or raises the failure, that is in the task.
 static int
 replied(lua_State *L, int status, lua_KContext mode) {
 	(void)status;
@@ -196,7 +197,7 @@ replied(lua_State *L, int status, lua_KContext mode) {
 	return lua_gettop(L) - 3;
 }
 
-/// Notes who is called, so that the call fails when the peer dies.
+/// Notes in the task which service is called, so that the call can fail when that dies.
 static void
 note_peer(struct lua_service *service, struct task *task, struct address to) {
 	task->peer = to.handle;
@@ -221,7 +222,7 @@ raise_invalid(lua_State *L, struct address to) {
 	return lua_error(L);
 }
 
-/// The request could not be sent.
+/// Raises the error of a call whose request could not be sent.
 static int
 raise_unsent(lua_State *L, struct address to, int result) {
 	if (result == -1)
@@ -276,7 +277,7 @@ call_packed(lua_State *L, int status, lua_KContext timeout_cs) {
 		L, service, to, protocol->id, payload, (lua_Integer)timeout_cs, REPLY_CUSTOM);
 }
 
-/// Calls by a protocol that has an own pack or unpack function. Stack: address, protocol,
+/// Calls by a protocol with a pack or unpack function of its own. Stack: address, protocol,
 /// arguments.
 static int
 call_custom(lua_State *L, const struct protocol *protocol, lua_Integer timeout_cs) {
@@ -375,7 +376,7 @@ call_deliver(struct lua_service *service, struct task *task, const void *data, s
 	task_run(service, task, from, 0);
 }
 
-/// True when the peer that a call was made to is this one.
+/// True when a call was made to this peer.
 static bool
 is_peer(const struct task *task, uint32_t peer, const char *name) {
 	if (peer != 0)

@@ -1,6 +1,7 @@
-/* Whether the Lua code that called a C function uses its result. Lua knows, but has no function to
- * ask: the answer is read from the call frame, whose layout is checked against known calls first.
- * Where the check fails, the answer is always yes. So this may save work, and decides nothing else.
+/* Tells whether the Lua code that called a C function uses its result. The Lua API cannot tell, so
+ * this is read from the call frame, whose layout is first checked against known calls. If the check
+ * fails, callers assume that the result is used. So the answer may only be used to save work, never
+ * to change what a program can observe.
  */
 #ifndef SKYNET_LUA_CALLER_H
 #define SKYNET_LUA_CALLER_H
@@ -10,7 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/// True when the layout of frames is the expected one. Costs three calls; once per state.
+/// True when call frames have the expected layout. Makes three calls to find out: once per state.
 bool caller_layout_known(lua_State *L);
 
 /* The head of a call frame of Lua 5.4, up to what is read here. */
@@ -21,8 +22,8 @@ struct caller_frame {
 	short result_count;
 };
 
-/// False when the C function whose frame this is was called for its effect alone. Only with a known
-/// layout.
+/// False when the caller of the C function with this frame discards its results. Only when
+/// caller_layout_known returned true.
 static inline bool
 caller_wants_result_of(const lua_Debug *frame) {
 	short result_count;

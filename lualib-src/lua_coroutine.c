@@ -15,7 +15,7 @@ coroutine_forget_task(struct task *task) {
 	struct coroutine *coroutine = task->coroutines;
 	while (coroutine != NULL) {
 		struct coroutine *next = coroutine->next;
-		/* It stays blocked: what it waited for will not come. */
+		/* It stays blocked for ever: nothing resumes it without its task. */
 		coroutine->next = NULL;
 		coroutine->task = NULL;
 		coroutine->running = false;
@@ -120,7 +120,7 @@ refuse(lua_State *L, enum resume_mode mode, const char *message) {
 	return 2;
 }
 
-/// Hands the error on top of `co` to the one who resumed it.
+/// Passes the error on top of `co` to the coroutine that resumed it.
 static int
 pass_error(lua_State *L, lua_State *co, enum resume_mode mode) {
 	if (mode == MODE_RESUME) {

@@ -9,14 +9,14 @@
 struct coroutine {
 	struct lua_thread thread;
 	lua_State *L;
-	struct coroutine *next; /* the one that resumed this one, in task->coroutines */
-	struct task *task;      /* runs or blocks on behalf of it; NULL otherwise */
-	bool running;           /* resumed and not back yet: runs, or has resumed another */
+	struct coroutine *next; /* in task->coroutines: the coroutine that resumed this one */
+	struct task *task;      /* the task on whose behalf it runs or blocks, else NULL */
+	bool running;           /* was resumed and has not yielded: runs, or has resumed another */
 	bool blocked;           /* suspended by a blocking call */
-	bool can_suspend;       /* nothing between this and the task forbids to yield */
+	bool can_suspend;       /* every coroutine from here to the task can yield */
 };
 
-/// Detaches the coroutines that still belong to a task that ends.
+/// Detaches from a task, which ends, all coroutines that ran or blocked on its behalf.
 void coroutine_forget_task(struct task *task);
 
 #endif

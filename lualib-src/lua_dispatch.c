@@ -16,7 +16,8 @@
 #define RED   "\x1b[31m"
 #define PLAIN "\x1b[0m"
 
-/* A message on its way. `taken` is NULL where the block cannot be kept. */
+/* A message that is being handled. Setting `*taken` keeps its block from being freed by the kernel;
+ * `taken` is NULL when the block cannot be kept. */
 struct incoming {
 	int type, session;
 	uint32_t source;
@@ -27,7 +28,8 @@ struct incoming {
 
 /* ---- requests ---- */
 
-/// Stack: message text. Raises as the default hook does.
+/// What happens to an unknown message when the service has set no hook: logs it and raises. Stack:
+/// message text.
 static int
 raise_unknown(lua_State *L, const char *log_format, const char *protocol, int session,
 	uint32_t source, const void *data, size_t size) {
@@ -139,7 +141,8 @@ handle_request(lua_State *L) {
 	return 0;
 }
 
-/// Runs one stop hook after the other, the last first. `index` counts those that are left.
+/// Runs the stop hooks one after the other, the last one first. `index` is the number of hooks
+/// left.
 static int
 run_stop_hooks(lua_State *L, int status, lua_KContext index) {
 	(void)status;
@@ -162,7 +165,7 @@ start_stop_hooks(lua_State *L) {
 	return run_stop_hooks(L, LUA_OK, (lua_KContext)lua_rawlen(L, -1));
 }
 
-/// A message that cannot be handled because there is no memory for a task.
+/// Answers a message that cannot be handled because there is no memory for a task.
 static void
 refuse_without_memory(struct lua_service *service, const struct incoming *in) {
 	if (in->session > 0 && in->source != 0 && in->type != PTYPE_MULTICAST) {
@@ -184,7 +187,7 @@ deliver_request(struct lua_service *service, lua_State *from, const struct incom
 		return;
 	}
 	if (UNLIKELY(in->type == PTYPE_SYSTEM && in->source == 0 && in->session > 0)) {
-		/* The node stops and waits for this service. */
+		/* The request of the kernel to run the stop hooks, because the node is stopping. */
 		if (service->stop_hooks == LUA_NOREF) {
 			task_give_back(service, task);
 			skynet_stop_done(service->context);
@@ -226,7 +229,7 @@ handle_unknown_response(lua_State *L) {
 	return 0;
 }
 
-/// Calls a C function with `argument` and notes its error.
+/// Calls a C function with `argument` in protected mode and notes its error for the log.
 static void
 call_protected(struct lua_service *service, lua_CFunction function, void *argument) {
 	lua_State *L = service->L;
@@ -269,7 +272,8 @@ deliver_response(struct lua_service *service, lua_State *from, const struct inco
 	case SESSION_START:
 		task->session = 0;
 		task->timer = 0;
-		/* a function and its arguments, as of a fork: skynet.start passes one */
+		/* the stack holds a function and its arguments, as in a fork: skynet.start passes
+		 * one argument */
 		task_run(service, task, from, lua_gettop(task->L) - 1);
 		break;
 	case SESSION_DEADLINE:
@@ -383,7 +387,7 @@ on_message(struct skynet_context *context, void *ud, int type, int session, uint
 	return taken;
 }
 
-/// The callback of a service that has called skynet.exit but is still sent messages.
+/// The callback of a service that has called skynet.exit and still gets messages.
 static int
 on_message_while_leaving(struct skynet_context *context, void *ud, int type, int session,
 	uint32_t source, const void *data, size_t size) {

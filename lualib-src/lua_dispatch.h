@@ -1,5 +1,5 @@
-/* Messages of a service: to the waiting task, or to a new task that runs the handler of the
- * protocol. */
+/* The callback of a Lua service: hands each message to the task that waits for it, or to a new task
+ * that runs the handler of its protocol. */
 #ifndef SKYNET_LUA_DISPATCH_H
 #define SKYNET_LUA_DISPATCH_H
 
@@ -11,13 +11,13 @@ int dispatch_error(lua_State *L);
 /// The Lua function dispatch of the protocol "debug": loads skynet.debug at the first message.
 int dispatch_debug(lua_State *L);
 
-/// A Lua function unpack that leaves pointer and size as they are.
+/// An unpack function of a protocol that returns its arguments, pointer and size, unchanged.
 int dispatch_unpack_raw(lua_State *L);
 
 /// Makes the dispatcher the callback of the service.
 void dispatch_install(struct lua_service *service);
 
-/// Makes the service refuse everything that it is still sent.
+/// After skynet.exit: makes the service answer all further requests with an error.
 void dispatch_leave(struct lua_service *service);
 
 /// The Lua function core.callback(f [, forward]).

@@ -1,7 +1,8 @@
 /* Why a call failed: the payload of PTYPE_ERROR, and the text of the Lua error made from it.
  *
- * Payload: empty, or one of the kind words below, or "word: text". The reference sends it empty and
- * ignores what it gets, so it may be garbage from a foreign service: then it means nothing.
+ * The payload is empty, or one of the words below, or "word: text". The reference sends an empty
+ * one and ignores what it receives, so services written for it may send anything: unknown payloads
+ * count as empty.
  *     timeout          the deadline of the call is over (made by the caller, never sent)
  *     dead_service     the service that was called does not exist any more
  *     dead_node        the node that was called is lost; text: which
@@ -19,7 +20,7 @@
 
 enum call_failure_kind {
 	FAILURE_NONE,
-	FAILURE_UNKNOWN, /* nothing more is known */
+	FAILURE_UNKNOWN, /* failed without a reason */
 	FAILURE_TIMEOUT,
 	FAILURE_DEAD_SERVICE,
 	FAILURE_DEAD_NODE,
@@ -29,7 +30,7 @@ enum call_failure_kind {
 
 struct call_failure {
 	enum call_failure_kind kind;
-	uint32_t source; /* who reported it, 0 when the text says enough */
+	uint32_t source; /* service that reported it; 0: not to be in the error text */
 	char *text;      /* skynet_malloc, may be NULL */
 };
 

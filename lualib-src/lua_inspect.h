@@ -1,4 +1,4 @@
-/* What skynet.inspect and skynet.debug ask about the tasks of a service. */
+/* Functions by which skynet.inspect and skynet.debug list the tasks of a service and end them. */
 #ifndef SKYNET_LUA_INSPECT_H
 #define SKYNET_LUA_INSPECT_H
 

@@ -1,5 +1,5 @@
-/* Checks the layout of strings, tables and frames. See the header. Each step looks only at what the
- * steps before it have shown to be there. */
+/* Checks the layout of strings, tables and frames. See the header. Each step reads only memory that
+ * the steps before have shown to be laid out as expected. */
 #include "lua_layout.h"
 
 #include <lauxlib.h>

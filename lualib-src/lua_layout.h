@@ -1,8 +1,8 @@
-/* How Lua 5.4 lays out strings, tables and arguments in memory, for code that reads many of them.
- * The public API has no way to walk through a table without a lookup for each step, and takes
- * several calls for each argument. The layout is checked against known values first (layout_known);
- * where it is another, readers use the API. Nothing here writes, and nothing allocates while
- * something is read, so the collector does not run meanwhile.
+/* The layout of strings, tables and arguments in the memory of Lua 5.4, for hot paths that read
+ * many of them ("in place"). By the Lua API, walking through a table takes a lookup for each step,
+ * and an argument takes several calls. The layout is first checked against known values
+ * (layout_known); if it differs, the API is used. Readers neither write nor allocate, so the
+ * garbage collector cannot run while they hold pointers.
  */
 #ifndef SKYNET_LUA_LAYOUT_H
 #define SKYNET_LUA_LAYOUT_H
@@ -11,9 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Types with their variants. */
+/* Type tags of values: the basic type in bits 0..3, its variant in bits 4..5; bit 6 marks objects
+ * of the garbage collector. */
 enum layout_tag {
-	LAYOUT_NIL = 0, /* in the low four bits; empty slots have variants */
+	LAYOUT_NIL = 0, /* compare bits 0..3 only: empty slots are variants of nil */
 	LAYOUT_FALSE = 0x01,
 	LAYOUT_TRUE = 0x11,
 	LAYOUT_POINTER = 0x02,
@@ -68,13 +69,13 @@ struct layout_table {
 	void *list;
 };
 
-/* The array has as many slots as the next power of two from `limit` on. */
+/* Flag: `limit` is not the size of the array, which is the next power of two from `limit` on. */
 #define LAYOUT_LIMIT_IS_HINT 0x80
 
 /* The head of a call frame. */
 struct layout_frame {
 	struct layout_value *function; /* the arguments lie behind it */
-	struct layout_value *top;      /* as far as the function may push without asking */
+	struct layout_value *top; /* end of the stack space that is reserved for the function */
 };
 
 /// True when strings, tables and frames of this Lua are laid out as above. Leaves the stack as it
@@ -86,9 +87,9 @@ layout_is_nil(uint8_t tag) {
 	return (tag & 0x0f) == LAYOUT_NIL;
 }
 
-/// The stack of the C function whose frame this is: its arguments, as far as there are any, are at
-/// 1, 2, ... Only with a known layout, valid until the next use of its state that may need stack or
-/// memory.
+/// The stack of the C function with this frame: its arguments are at index 1, 2, ... Only when
+/// layout_known returned true. Valid until the next call of the Lua API that may grow the stack or
+/// allocate.
 static inline const struct layout_value *
 layout_arguments_of(const lua_Debug *frame) {
 	return ((const struct layout_frame *)(const void *)frame->i_ci)->function;

@@ -1,4 +1,4 @@
-/* skynet.start, exit, newservice and what else concerns the service as a whole. */
+/* skynet.start, exit, newservice and other functions about a service as a whole. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,8 +18,9 @@
 
 /* ---- start ---- */
 
-/// Sends a packed block to the launcher, by the protocol "lua", session 0. Takes `block`. None of
-/// the reports needs memory of the Lua state: they have to arrive when there is none left.
+/// Sends a packed block to the launcher, by the protocol "lua", session 0. Takes `block`. The
+/// reports to the launcher are made without memory of the Lua state, because they must arrive even
+/// when it has none left.
 static void
 tell_launcher(struct lua_service *service, void *block, size_t size) {
 	skynet_sendname(service->context, 0, LAUNCHER, PTYPE_RESERVED_LUA | PTYPE_TAG_DONTCOPY, 0,
@@ -33,7 +34,8 @@ report_started(struct lua_service *service) {
 	tell_launcher(service, block, size);
 }
 
-/// The launcher, and so who waits for this service, gets the first line of the error text.
+/// Tells the launcher, and by it the service that waits for this one to start, the first line of
+/// the error text.
 static void
 report_failed(struct lua_service *service, const char *text, size_t size) {
 	char line[ERROR_LINE_MAX];
@@ -94,7 +96,8 @@ run_init(lua_State *L) {
 static int leave(lua_State *L);
 static void give_up(struct lua_service *service);
 
-/// The task that starts the service failed outside of init_service, which tells all other failures.
+/// Called when the task that starts the service fails outside of init_service, which reports all
+/// other failures.
 static void
 start_failed(struct lua_service *service, const char *text, size_t size) {
 	report_failed(service, text, size);
@@ -111,7 +114,7 @@ started(lua_State *L, int status, lua_KContext context) {
 		report_started(service);
 		return 0;
 	}
-	/* Lua has the texts of its errors for lack of memory ready. */
+	/* This allocates nothing, also after "not enough memory": Lua keeps that text ready. */
 	const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(no message)";
 	skynet_error(service->context, "init service failed: %s", text);
 	report_failed(service, text, strlen(text));
@@ -158,8 +161,8 @@ compare_handles(const void *a, const void *b) {
 	return x < y ? -1 : x > y;
 }
 
-/// The handles that this service waits for an answer of, each once: skynet_malloc'ed, `*count` of
-/// them.
+/// Gives the handles of the services that this one waits for an answer of, each once, and stores
+/// their number. End with skynet_free.
 static uint32_t *
 collect_peers(struct lua_service *service, size_t *count) {
 	size_t selected = selection_peers(service, NULL, 0), kept = 0;
@@ -192,7 +195,7 @@ end_tasks(struct lua_service *service) {
 	for (uint32_t i = 0; i < service->task_count; i++)
 		task_answer_error(service, service->tasks[i], FAILURE_DEAD_SERVICE, NULL, 0);
 	for (uint32_t i = service->task_count; i-- > 0;) {
-		/* Closing may end further tasks: look at the count again. */
+		/* Code that runs when a task is closed may end further tasks. */
 		if (i >= service->task_count)
 			continue;
 		struct task *task = service->tasks[i];
@@ -242,8 +245,9 @@ leave(lua_State *L) {
 
 /* ---- other services ---- */
 
-/// Calls with `count` words in front of the arguments. What is asked here waits for the start of a
-/// service, however long that takes: without a deadline, whatever the setting `call_timeout` says.
+/// Calls a service, with `count` words in front of the arguments. These calls wait until another
+/// service has started, which may take any time; so they have no deadline, whatever the setting
+/// `call_timeout` says.
 static int
 call_with_words(lua_State *L, const char *const *words, int count) {
 	luaL_checkstack(L, count + 1, NULL);

@@ -9,14 +9,14 @@
 
 enum response_state { RESPONSE_OPEN, RESPONSE_VOID, RESPONSE_ANSWERED };
 
-/* What the closure of skynet.response holds on to. The garbage collector owns it. */
+/* Userdata that is an upvalue of the closure of skynet.response. */
 struct response_box {
 	struct response *response; /* while open */
 	enum response_state state;
 };
 
-/* A request that will be answered later. In service->responses until then, also when the closure is
- * collected: the end of the service answers it.
+/* A request that will be answered later. It is in service->responses until then, even after the
+ * closure has been collected: then the end of the service answers it with an error.
  */
 struct response {
 	struct response *next, *before;
@@ -127,7 +127,7 @@ context(lua_State *L) {
 
 /* ---- later ---- */
 
-/// Takes a response out of the list and frees it; its closure is told why.
+/// Removes a response from the list and frees it; notes in the box why.
 static void
 response_end(struct lua_service *service, struct response *response, enum response_state state) {
 	if (response->before != NULL)
@@ -254,7 +254,7 @@ response(lua_State *L) {
 		lua_pushvalue(L, 1);
 	lua_pushcclosure(L, respond, 2);
 
-	/* Nothing raises from here on. */
+	/* Nothing may raise from here on: the response would be lost. */
 	struct response *open = skynet_malloc(sizeof *open);
 	*open = (struct response){
 		service->responses, NULL, box, task->request_source, task->request_session};

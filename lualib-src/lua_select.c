@@ -33,7 +33,7 @@ struct selection {
 	struct lua_service *service;
 	struct task *waiting;
 	struct arrival *first, *last;
-	struct arrival *current; /* whose data Lua looks at */
+	struct arrival *current; /* the reply that Lua code is reading, freed at the next wait */
 	struct pending *pending;
 	uint32_t pending_count, pending_capacity;
 	int timer_session; /* 0: none */
@@ -55,7 +55,7 @@ remove_pending(struct selection *selection, uint32_t at) {
 	selection->pending[at] = selection->pending[--selection->pending_count];
 }
 
-/// Ends everything that the selection still waits for.
+/// Abandons all requests that are not answered, and the deadline.
 static void
 selection_close(struct selection *selection) {
 	struct lua_service *service = selection->service;
@@ -264,7 +264,8 @@ select_send(lua_State *L) {
 	return 1;
 }
 
-/// Pushes the next reply, or what is instead of one.
+/// Pushes the results of select_wait for the next reply; or, when there is none, those for an
+/// expired or an empty selection.
 static int
 push_next(lua_State *L, struct selection *selection) {
 	struct arrival *arrival = selection->first;

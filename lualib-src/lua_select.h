@@ -1,25 +1,27 @@
-/* Several requests at once, answered in any order: what skynet.request stands on. */
+/* Selections: several requests at once whose replies are taken in the order of their arrival. The
+ * base of skynet.request.
+ */
 #ifndef SKYNET_LUA_SELECT_H
 #define SKYNET_LUA_SELECT_H
 
 #include "lua_task.h"
 
-/// A message for a session of `selection`: PTYPE_RESPONSE or PTYPE_ERROR. Borrows `data`, but for
-/// `*taken`: where that is false and not NULL, the block may be kept by setting it.
+/// Handles the reply (PTYPE_RESPONSE or PTYPE_ERROR) to a request of `selection`. Borrows `data`,
+/// unless it sets `*taken`, by which it takes the block. `taken` may be NULL: then it copies.
 void selection_deliver(struct lua_service *service, struct selection *selection, int type,
 	int session, const void *data, size_t size, bool *taken, lua_State *from);
 
-/// The time for a selection is over.
+/// Called when the deadline of a selection has passed: resumes its task if that waits.
 void selection_expire(struct lua_service *service, struct selection *selection, lua_State *from);
 
-/// Lets all requests to a dead peer fail. `name` is used when `peer` is 0.
+/// Makes all requests to a dead peer fail: those to the handle `peer`, or if that is 0 to `name`.
 void selection_fail_peer(struct lua_service *service, uint32_t peer, const char *name);
 
-/// Writes the known handles that selections wait for to `peers`, as many as `room` admits. Returns
-/// how many there are.
+/// Writes the handles of the services that selections wait for to `peers`, at most `room` of them.
+/// Returns how many there are.
 size_t selection_peers(const struct lua_service *service, uint32_t *peers, size_t room);
 
-/// The task that waited in a selection ends.
+/// Called when a task ends that waits in a selection: the selection no longer resumes it.
 void selection_forget_task(struct lua_service *service, struct task *task);
 
 extern const luaL_Reg select_functions[];

@@ -1,4 +1,4 @@
-/* Packing of Lua values. The bytes are described in docs/wire.md, section "Values".
+/* Packing of Lua values. The bytes are described in lua_seri_format.h.
  * Unpacking is in lua_seri_unpack.c.
  */
 #include "lua_seri.h"
@@ -11,8 +11,8 @@
 
 #define INITIAL_CAPACITY 256
 
-/* A block of this size or more is handed over instead of copied, so that scratch memory stays
- * small. */
+/* A packed block of this size or more is itself given to the receiver, instead of a copy; so the
+ * scratch memory stays small. */
 #define HAND_OVER_SIZE (64 * 1024)
 
 static bool pack_table(struct writer *w, int index, int depth);
@@ -51,7 +51,8 @@ static inline __attribute__((always_inline)) bool
 pack_value(struct writer *w, int index, int depth) {
 	lua_State *L = w->L;
 	int type = lua_type(L, index);
-	/* The most frequent two, ahead of a jump that is harder to predict. */
+	/* The two most frequent types come first: a branch is easier to predict than the jump of
+	 * the switch below. */
 	if (type == LUA_TSTRING) {
 		size_t length;
 		const char *text = lua_tolstring(L, index, &length);
@@ -84,7 +85,7 @@ pack_value(struct writer *w, int index, int depth) {
 	}
 }
 
-/// Packs what the metamethod at the top of the stack iterates over, and pops it.
+/// Packs the pairs that the __pairs metamethod at the top of the stack yields, and pops it.
 static bool
 pack_by_metamethod(struct writer *w, int index, int depth) {
 	lua_State *L = w->L;
@@ -190,7 +191,7 @@ pack_table(struct writer *w, int index, int depth) {
 		w->want_api = !seri_pack_raw_table(w, lua_topointer(L, index), depth);
 		return !w->want_api;
 	}
-	/* Key, value, and what a metamethod needs; callers may run close to their limit. */
+	/* Room for key, value, and what a metamethod needs. */
 	if (!lua_checkstack(L, 10))
 		luaL_error(L, "out of memory");
 	if (lua_getmetatable(L, index)) {

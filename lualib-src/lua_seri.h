@@ -1,9 +1,9 @@
-/* Lua values to bytes and back: the payload of the protocol "lua".
+/* Packs Lua values into bytes and unpacks them: the payload of the protocol "lua".
  *
- * Packing never runs user code but a __pairs metamethod, and keeps what it has written away from
- * it: a metamethod or finaliser may itself pack into the same scratch buffer. Unpacking first
- * checks the whole input and then builds the values, so that malformed input costs no memory. No
- * state of its own; each call belongs to the thread that runs `L`.
+ * While packing, a __pairs metamethod or a finaliser may run and itself pack into the same scratch
+ * buffer; so values that are packed at that time are written elsewhere (see struct writer).
+ * Unpacking first checks the whole input and then builds the values, so that malformed input costs
+ * no memory. No state of its own; each call belongs to the thread that runs `L`.
  */
 #ifndef SKYNET_LUA_SERI_H
 #define SKYNET_LUA_SERI_H
@@ -12,17 +12,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Packing allows this many nested tables, the innermost of them empty. */
+/* Deepest nesting of tables that packing allows; the innermost must be empty. */
 #define SERI_PACK_DEPTH 33
 
 /* Unpacking refuses deeper input as malformed. */
 #define SERI_UNPACK_DEPTH 128
 
-/* Scratch memory that is used again by the next pack. Starts as zeros. */
+/* Scratch memory that each pack of a service uses again. Initialised with zeros. */
 struct seri_buffer {
 	char *data; /* skynet_malloc */
 	size_t size, capacity;
-	bool raw; /* layout_known was true: packing reads tables in place */
+	bool raw; /* what layout_known returned: packing may read tables in place */
 };
 
 /// Frees what the buffer holds; it may be used again.

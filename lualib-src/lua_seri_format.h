@@ -1,4 +1,8 @@
-/* The head byte of a packed value: type in bits 0..2, `sub` in bits 3..7. Constants only. */
+/* The bytes of packed values, the same as in the reference. A value begins with a head byte: its
+ * type in bits 0..2, `sub` in bits 3..7. Numbers and lengths that follow are little-endian. A table
+ * is its head, the count as a number value if SERI_COUNT_FOLLOWS, the values of the array, then
+ * pairs of key and value, and a nil. Constants only.
+ */
 #ifndef SKYNET_LUA_SERI_FORMAT_H
 #define SKYNET_LUA_SERI_FORMAT_H
 

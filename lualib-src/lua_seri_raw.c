@@ -1,11 +1,11 @@
-/* Packing of tables that are read in place, which is several times as fast as by the Lua API. Order
- * and counts are those that the API gives. A metatable anywhere, or an array that goes on in a
- * large hash part, is left to the API.
+/* Packs tables by reading them in place (lua_layout.h), several times as fast as by the Lua API.
+ * The result is the same, including the order of pairs and the length of arrays. It gives up, so
+ * that the API is used, at a metatable and at an array that continues in a large hash part.
  */
 #include "lua_layout.h"
 #include "lua_seri_writer.h"
 
-/* Nodes that are searched one by one for what follows an array. */
+/* A hash part of up to so many nodes is searched for the elements that continue an array. */
 #define SEARCH_MAX 64
 
 /// Between `low`, which is 0 or the number of a slot that is not empty, and `high`, that of an
@@ -27,7 +27,7 @@ has_integer_key(const struct layout_node *node) {
 	return node->key_tag == LAYOUT_INTEGER && !layout_is_nil(node->tag);
 }
 
-/// The node of an integer key, NULL when there is none.
+/// The node that has an integer key, NULL when there is none.
 static const struct layout_node *
 find_node(const struct layout_table *table, lua_Integer key) {
 	uint32_t count = layout_node_count(table);
@@ -54,8 +54,8 @@ length_in_nodes(const struct layout_table *table, uint32_t size, uint32_t *lengt
 		return false;
 	if (find_node(table, (lua_Integer)size + 1) == NULL)
 		return true;
-	/* Doubles until a key is missing, then halves the distance, as Lua does: where there are
-	 * gaps, the way decides. */
+	/* Doubles the index until a key is missing, then searches by bisection, exactly as Lua
+	 * does: in an array with gaps the result depends on the search. */
 	lua_Integer used = 0, missing = size > 0 ? size : 1;
 	do {
 		used = missing;
@@ -72,7 +72,8 @@ length_in_nodes(const struct layout_table *table, uint32_t size, uint32_t *lengt
 	return used <= INT32_MAX;
 }
 
-/// Finds the length as lua_rawlen does; the hint that Lua keeps decides among several.
+/// Finds the length as lua_rawlen does. An array with gaps has several possible lengths; which one
+/// it is depends on the hint in `limit`.
 static bool
 table_length(const struct layout_table *table, uint32_t size, uint32_t *length) {
 	const struct layout_value *array = table->array;

@@ -11,7 +11,8 @@
 #include "lua_seri.h"
 #include "lua_seri_format.h"
 
-/* Tables whose pair count is remembered; those behind grow while they are filled. */
+/* The first tables of the input have their pair counts remembered, and are created at their exact
+ * size; later ones grow while they are filled. */
 #define COUNTED_TABLES 64
 
 /* Stack slots per open table: itself, a key, a value. */
@@ -117,7 +118,7 @@ bytes_between(const uint8_t *at, const uint8_t *end) {
 	return (size_t)(end - at);
 }
 
-/// Notes that the input is malformed, with what begins at `at` unread. Returns NULL.
+/// Notes that the input is malformed and that the bytes from `at` on are unread. Returns NULL.
 static __attribute__((cold)) const uint8_t *
 reader_fail(struct reader *r, const uint8_t *at, enum defect defect, int line) {
 	r->at = at;
@@ -323,8 +324,8 @@ build_table(lua_State *L, struct reader *r, const uint8_t *at, uint8_t head) {
 		lua_rawseti(L, table, i);
 	}
 	while (SERI_TYPE_OF(*at) != SERI_NIL) {
-		/* One place for keys and one for values: what follows a key is easier to foresee.
-		 */
+		/* Keys, mostly short strings, have code of their own: so the processor predicts
+		 * their types apart from those of values. */
 		if (SERI_TYPE_OF(*at) == SERI_SHORT_STRING) {
 			size_t size = SERI_SUB_OF(*at);
 			lua_pushlstring(L, (const char *)at + 1, size);

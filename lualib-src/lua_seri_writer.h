@@ -1,4 +1,5 @@
-/* How packing writes: bytes go into a buffer that grows. Shared by lua_seri.c and lua_seri_raw.c.
+/* The writing half of packing: a growing buffer, and functions that append values to it. Shared by
+ * lua_seri.c and lua_seri_raw.c.
  */
 #ifndef SKYNET_LUA_SERI_WRITER_H
 #define SKYNET_LUA_SERI_WRITER_H
@@ -15,8 +16,9 @@
 
 #define HEAD_MAX 16 /* room for any head with its operand */
 
-/* Bytes go into `out`. Once a metamethod or finaliser could run Lua code, which may use the same
- * scratch, they go into a userdata at the stack index `box` instead, and packing starts again.
+/* Packing first writes into the scratch buffer `out`. When it comes to a value for which a
+ * metamethod may run Lua code, which may itself use `out`, it starts again and writes into a
+ * userdata, the `box`.
  */
 struct writer {
 	lua_State *L;
@@ -24,20 +26,20 @@ struct writer {
 	char *data; /* the bytes so far are data..at, there is room up to `end` */
 	char *at, *end;
 	int box;       /* stack index of the userdata, 0 while `out` is used */
-	bool want_box; /* gave up at a metatable: start again with a box */
+	bool want_box; /* stopped at a metatable: start again with a box */
 	bool raw;      /* tables may be read in place */
-	bool want_api; /* gave up reading in place: start again without */
+	bool want_api; /* stopped reading in place: start again by the Lua API */
 };
 
-/// Makes room for `need` more bytes. Raises when a box cannot be had.
+/// Makes room for `need` more bytes. Raises when there is no memory for a larger box.
 void seri_writer_grow(struct writer *w, size_t need);
 
-/// Packs a table that is read in place, inside of `depth` tables: the bytes are those that packing
-/// it by the Lua API gives. Returns false when that cannot be; then what was written is worthless.
-/// Raises for a value that cannot be packed.
+/// Packs a table, inside of `depth` others, reading it in place. The bytes are the same as by the
+/// Lua API. Returns false when the table has to be packed by the API; then the bytes written so far
+/// must be discarded. Raises for a value that cannot be packed.
 bool seri_pack_raw_table(struct writer *w, const void *table, int depth);
 
-/// Packs `count` values of a stack that are read in place, as seri_pack_raw_table.
+/// As seri_pack_raw_table, for `count` values of a Lua stack.
 bool seri_pack_raw_values(struct writer *w, const struct layout_value *values, int count);
 
 static inline char *

@@ -16,7 +16,7 @@
 #include "skynet_harbor.h"
 #include "skynet_malloc.h"
 
-/* Its address is the registry key of the service. */
+/* Its address is the registry key of the struct lua_service. */
 static const char service_key = 0;
 
 /* ---- small helpers ---- */
@@ -59,7 +59,7 @@ service_new_session(struct lua_service *service) {
 void
 service_abandon_call(struct lua_service *service, struct session_entry *entry, uint32_t peer) {
 	int session = entry->session;
-	/* What waits for room in a mailbox is no request, and has no peer either. */
+	/* A session that waits for room in a mailbox is not of a request; it has no peer. */
 	bool is_call = entry->kind == SESSION_CALL || entry->kind == SESSION_SELECT;
 	entry->kind = SESSION_ABANDONED;
 	entry->owner = NULL;
@@ -248,7 +248,7 @@ protocol_add(lua_State *L, struct lua_service *service, int index) {
 	lua_pushvalue(L, index);
 	int ref = luaL_ref(L, LUA_REGISTRYINDEX);
 
-	/* What C looks into. The name is a key of the table above, which keeps it alive. */
+	/* What C code uses. The name is a key of the table above, which keeps it alive. */
 	protocols_grow(service);
 	service->protocols[service->protocol_count] =
 		(struct protocol){.name = lua_tostring(L, -2), .id = (int)id, .ref = ref};
@@ -294,7 +294,8 @@ add_builtin(lua_State *L, struct lua_service *service, const char *name, int id,
 static int
 service_close(lua_State *L) {
 	struct lua_service *service = lua_touserdata(L, 1);
-	/* After skynet.exit nothing is open any more; a killed service still owes answers. */
+	/* After skynet.exit all requests have been answered; a service that was killed still has
+	 * requests to answer. */
 	for (uint32_t i = 0; i < service->task_count; i++)
 		task_answer_error(service, service->tasks[i], FAILURE_DEAD_SERVICE, NULL, 0);
 	response_fail_all(service);
@@ -352,7 +353,7 @@ setting_integer(struct skynet_context *context, const char *key) {
 	return *end == '\0' && value > 0 && value <= INT32_MAX ? (int)value : 0;
 }
 
-/// Takes from the context what differs from service to service.
+/// Sets the fields that differ from service to service, from the context.
 static void
 service_bind(struct lua_service *service) {
 	service->handle = skynet_context_handle(service->context);

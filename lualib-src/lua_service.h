@@ -26,7 +26,8 @@
 
 #define PROTOCOL_MAX 256 /* ids 0..255 */
 #define NO_PROTOCOL  0xff
-/* Protocols that take no memory of their own: the four of every service, and a few. */
+/* Room for protocols inside struct lua_service: enough for the four that every service has, and two
+ * more. */
 #define FIRST_PROTOCOLS 6
 #define MS_PER_CS       10
 
@@ -47,18 +48,18 @@ struct lua_thread {
 /* Fields of a protocol that are read for every message. */
 enum protocol_key { KEY_PACK, KEY_UNPACK, KEY_DISPATCH, KEY_COUNT };
 
-/* A registered protocol. The table stays that of the user: its fields are read when they are
- * needed. */
+/* A registered protocol. Its table belongs to the user, who may change it: its fields are read each
+ * time they are needed. */
 struct protocol {
 	const char *name; /* the interned key, anchored by the table of names */
 	int id;
 	int ref; /* of the table, in the registry */
 
-	/* Where the fields of the table were last found, which is looked at first. */
+	/* Where in the table the fields were last found: that place is read first. */
 	const struct layout_table *table; /* NULL: they must be looked up */
-	uint32_t places[KEY_COUNT];       /* numbers of nodes */
-	const void *handler;              /* the last value of `dispatch`, NULL: none is kept */
-	int handler_ref;                  /* of it, in the registry */
+	uint32_t places[KEY_COUNT];       /* indexes of nodes in the hash part */
+	const void *handler; /* the last value of `dispatch`, kept alive by handler_ref */
+	int handler_ref;     /* registry reference of `handler` */
 };
 
 /* Tasks in the order in which they joined, linked by task->next. */
@@ -72,7 +73,7 @@ struct text {
 	size_t size, capacity;
 };
 
-/* A trace tag that a caller sent ahead of its request. */
+/* A trace tag that a sender has sent ahead of its request. */
 struct trace_note {
 	struct trace_note *next;
 	uint32_t source;
@@ -89,7 +90,7 @@ struct lua_service {
 	struct seri_buffer scratch;
 
 	int keys[KEY_COUNT];                /* registry references of the names of fields */
-	const void *key_objects[KEY_COUNT]; /* the same, in place */
+	const void *key_objects[KEY_COUNT]; /* addresses of these strings */
 	struct protocol *protocols;         /* `first_protocols` until there are more */
 	int protocol_count;
 	int protocol_table; /* registry reference of skynet._proto */
@@ -97,26 +98,27 @@ struct lua_service {
 
 	struct session_table sessions;
 	int last_session;     /* the last one handed out */
-	bool session_wrapped; /* the counter began again: a new number may be in use */
+	bool session_wrapped; /* the counter has started again: a new number may be in use */
 	struct task **tasks;  /* all tasks by slot */
 	uint32_t task_count, task_capacity;
-	struct timeout_store timeouts; /* those without task */
-	bool caller_known;             /* caller_wants_result works */
+	struct timeout_store timeouts; /* timeouts that have no task yet */
+	bool caller_known;             /* what caller_layout_known returned */
 	int anchors;                   /* registry reference: slot + 1 to Lua thread */
 	int tokens;      /* registry reference: token to light userdata task; LUA_NOREF at first */
 	int own_lookups; /* entries of `tokens` whose key is the thread of a task */
 	struct task *pool;             /* tasks that wait for work, last used first */
-	uint32_t pool_count, pool_low; /* its size, and the smallest size since the last trim */
+	uint32_t pool_count, pool_low; /* size; smallest size since the last trim */
 
 	struct task_queue woken, failed, forked;
 	struct text failure; /* errors of the tasks of this turn, one per line */
-	uint32_t serial;     /* counts traces */
+	uint32_t serial;     /* number of the last trace tag made here */
 
 	struct response *responses;   /* not answered yet */
 	struct selection *selections; /* open */
 	struct trace_note *traces;
 	struct task *starting; /* runs the start function, NULL when that is done */
-	/* That task failed outside of all protection: there was no memory to begin with. */
+	/* Called when that task has failed in a way that init_service could not report itself:
+	 * there was no memory even to run it. */
 	void (*start_failed)(struct lua_service *service, const char *text, size_t size);
 	int unknown_request, unknown_response; /* registry references of hooks, or LUA_NOREF */
 	int raw_callback; /* registry reference of the thread of core.callback, or LUA_NOREF */
@@ -125,7 +127,7 @@ struct lua_service {
 	int call_timeout_cs; /* for calls without one of their own; 0: none */
 	bool trace_used;     /* some protocol may want traces */
 	bool trace_timeout;  /* remember where timeouts were made */
-	bool exiting;        /* skynet.exit has begun: nothing new is handled */
+	bool exiting;        /* skynet.exit has begun: no further message is handled */
 	bool closed;         /* the state is being closed */
 	uint8_t protocol_index[PROTOCOL_MAX]; /* id to place in `protocols`, or NO_PROTOCOL */
 };
@@ -143,8 +145,8 @@ struct lua_service *service_open(lua_State *L);
 /// A session number that nothing here waits for.
 int service_new_session(struct lua_service *service);
 
-/// Nobody waits any more for the answer to a request to `peer`, 0 for a global name: what still
-/// comes is dropped.
+/// Called when nobody waits any more for the answer to a request: if it still comes it is dropped.
+/// `peer` is the handle that the request went to, 0 for a global name.
 void service_abandon_call(struct lua_service *service, struct session_entry *entry, uint32_t peer);
 
 /// Finds a protocol by the name or id at stack index `index`. Raises when there is none.
@@ -173,7 +175,8 @@ protocol_field(lua_State *L, const struct lua_service *service, int index, enum 
 	return lua_gettable(L, index);
 }
 
-/// The field of a protocol, read in place, or NULL where it is not where it was last time.
+/// The field of a protocol, read in place; NULL when it is not at the place where it was last
+/// found.
 static inline const struct layout_node *
 protocol_node(
 	const struct lua_service *service, const struct protocol *protocol, enum protocol_key key) {
@@ -195,7 +198,7 @@ protocol_has(const struct lua_service *service, const struct protocol *protocol,
 	return node != NULL && node->tag == LAYOUT_C_FUNCTION && node->value.function == function;
 }
 
-/// Notes where the fields of a protocol are, when they are to be read in place.
+/// Notes at which places in its table the fields of a protocol are, for protocol_node.
 void protocol_learn(lua_State *L, struct lua_service *service, const struct protocol *protocol);
 
 /// As protocol_learn, and keeps the field `dispatch`, which is at stack index `index`, when it is a
@@ -215,7 +218,7 @@ protocol_push_handler(
 	return true;
 }
 
-/// Appends to `text`, with a line feed in front when it is not empty.
+/// Appends `line` to `text`, after a line feed unless `text` is empty.
 void text_add_line(struct text *text, const char *line, size_t size);
 void text_clear(struct text *text);
 
@@ -237,7 +240,7 @@ service_arguments(lua_State *L, const struct lua_service *service, int count) {
 	return layout_arguments(L);
 }
 
-/// As address_check, with what service_arguments gave.
+/// As address_check, with the result of service_arguments.
 static inline struct address
 address_read(lua_State *L, const struct layout_value *arguments, int index) {
 	if (LIKELY(arguments != NULL && arguments[index].tag == LAYOUT_INTEGER)) {

@@ -1,5 +1,5 @@
-/* Sessions that a service waits for: number to waiting thing. Open addressing.
- * Belongs to one service, no locking.
+/* The sessions that a service waits for: from session number to what waits for it. A hash table
+ * with open addressing. Belongs to one service, no locking.
  */
 #ifndef SKYNET_LUA_SESSION_H
 #define SKYNET_LUA_SESSION_H
@@ -16,7 +16,7 @@ enum session_kind {
 	SESSION_ROOM,       /* a full mailbox has room again; struct task */
 	SESSION_SELECT,     /* reply to one of several requests; struct selection */
 	SESSION_SELECT_END, /* the several requests have waited long enough; struct selection */
-	SESSION_ABANDONED,  /* nobody waits any more: drop what comes; NULL */
+	SESSION_ABANDONED,  /* nobody waits any more: the reply is dropped; NULL */
 };
 
 struct session_entry {

@@ -22,7 +22,8 @@ task_new(lua_State *L, struct lua_service *service) {
 	luaL_checkstack(L, 3, NULL);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, service->anchors);
 	lua_State *co = lua_newthread(L);
-	/* Making a thread may run a finaliser that changes the list: look at it only now. */
+	/* Creating the thread may run a finaliser that adds or removes tasks, so the list is read
+	 * only now. */
 	uint32_t slot = service->task_count;
 	lua_rawseti(L, -2, (lua_Integer)slot + 1);
 	lua_pop(L, 1);
@@ -80,7 +81,7 @@ pool_push(struct lua_service *service, struct task *task) {
 	service->pool_count++;
 }
 
-/// Forgets a task whose Lua stack is empty. Its thread becomes an ordinary one.
+/// Frees a task. Its thread, if Lua code still has it, becomes an ordinary one.
 static void
 task_drop(struct lua_service *service, struct task *task) {
 	lua_State *co = task->L;
@@ -146,7 +147,7 @@ task_give_back(struct lua_service *service, struct task *task) {
 
 void
 task_pool_trim(struct lua_service *service) {
-	/* What nobody used since the last time is more than is needed: let half of it go. */
+	/* `pool_low` tasks have been idle since the last call: free half of them. */
 	for (uint32_t surplus = service->pool_low / 2; surplus > 0; surplus--) {
 		struct task *task = service->pool;
 		service->pool = task->next;
@@ -200,7 +201,7 @@ task_answer_error(struct lua_service *service, struct task *task, enum call_fail
 		task->request_session, payload, payload_size);
 }
 
-/* What describe_task is to describe. */
+/* Argument of describe_task. */
 struct description {
 	struct task *task;
 	const char *message; /* NULL: the error object on top of the task's stack */
@@ -252,8 +253,8 @@ task_close(struct lua_service *service, struct task *task) {
 	task_drop(service, task);
 }
 
-/// Answers for, reports and forgets a task that cannot go on, because of `message` or, when that is
-/// NULL, of the error on top of its stack.
+/// Ends a task that has failed with `message` or, when that is NULL, with the error on top of its
+/// stack: answers its request with an error, notes the error for the log, and frees the task.
 static void
 task_fail(struct lua_service *service, struct task *task, const char *message) {
 	lua_State *L = service->L;
@@ -309,8 +310,9 @@ warn_forgotten(struct lua_service *service, struct task *task) {
 		task->request_session, task->request_source, where.short_src, where.linedefined);
 }
 
-/// The handler of a request has ended without an answer. Another one may come from elsewhere, but
-/// for a handler that has killed its service: that was its answer.
+/// Called when the handler of a request has returned without an answer. Normally it warns: another
+/// task may still answer. A handler that has killed its service gets no chance to, so the sender
+/// gets an error.
 static void
 leave_open(struct lua_service *service, struct task *task) {
 	if (skynet_context_is_dead(service->context))
@@ -319,7 +321,7 @@ leave_open(struct lua_service *service, struct task *task) {
 		warn_forgotten(service, task);
 }
 
-/// The function of the task has returned.
+/// Ends a task whose function has returned.
 static inline void
 task_finish(struct lua_service *service, struct task *task) {
 	if (UNLIKELY(task->request == REQUEST_OPEN))

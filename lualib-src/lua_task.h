@@ -1,5 +1,6 @@
 /* Tasks: the coroutines of a service. Every message handler, timeout, fork and start function runs
- * in one. Threads are made once and used again; C resumes them, there is no Lua code in between.
+ * in one. C code resumes them, and their Lua threads are used again. docs/scheduling.md describes
+ * in which order they run and how they end.
  */
 #ifndef SKYNET_LUA_TASK_H
 #define SKYNET_LUA_TASK_H
@@ -35,7 +36,7 @@ enum task_flag {
 	TASK_OWN_TOKEN = 1, /* sleeps under its own thread as token */
 	TASK_EXPOSED =
 		2,      /* its thread was a token: user code may hold it, so it is not used again */
-	TASK_TIMED = 4, /* its thread was returned by skynet.timeout: no other timeout may use it */
+	TASK_TIMED = 4, /* skynet.timeout returned its thread: no other timeout uses it */
 	TASK_REPLY_PACKED = 8, /* the reply is unpacked with skynet.unpack */
 	TASK_STOP_HOOK = 16,   /* runs the stop hooks: its end tells the kernel */
 	TASK_WOKEN = 32,       /* its sleep ended by skynet.wakeup */
@@ -54,8 +55,8 @@ struct task {
 	int request_session;
 	uint32_t request_source;
 
-	int session;          /* what it waits for; 0 when it does not */
-	int deadline_session; /* of a call with a deadline, else 0 */
+	int session;          /* session that it waits for; 0: none */
+	int deadline_session; /* session of the deadline of its call; 0: none */
 	uint64_t timer;       /* of the sleep, timeout or deadline; 0: none */
 	uint32_t peer;        /* who is called, 0 when unknown */
 	char *peer_name;      /* name or text that was called, NULL for a handle; skynet_malloc */
@@ -76,17 +77,19 @@ struct task *task_take(lua_State *L, struct lua_service *service, bool timed);
 /// As task_take, but returns NULL instead of raising. Only from outside of protected code.
 struct task *task_try_take(struct lua_service *service, lua_State *L);
 
-/// Puts a task that did not run back into the pool.
+/// Puts a task that was taken and has not run back into the pool.
 void task_give_back(struct lua_service *service, struct task *task);
 
-/// Runs a task until it suspends or ends, with `argument_count` values on top of its stack. `from`
-/// is the thread that does this. Ends and answers for it when it fails.
+/// Resumes a task, with `argument_count` values on top of its stack, until it suspends or ends.
+/// `from` is the thread that resumes. When the task fails, answers its request with an error and
+/// ends it.
 void task_run(struct lua_service *service, struct task *task, lua_State *from, int argument_count);
 
-/// Runs queued work: the woken, then the failed, then the forked, as in docs/scheduling.md.
+/// Runs all queued tasks: woken ones, those whose call failed, and forks, in the order that
+/// docs/scheduling.md describes.
 void task_run_queued(struct lua_service *service, lua_State *from);
 
-/// Runs only the woken and the failed, until there are none.
+/// Runs the tasks that were woken or whose call failed, until there are none.
 void task_run_woken(struct lua_service *service, lua_State *from);
 
 /// Ends a suspended task: its to-be-closed variables run, its open request gets an error.
@@ -96,18 +99,19 @@ void task_kill(struct lua_service *service, struct task *task);
 /// for it will be dropped without notice.
 void task_stop_waiting(struct lua_service *service, struct task *task);
 
-/// Ends a timer and the session of its message, which may be on its way already.
+/// Cancels a timer and forgets its session. If its message has been sent already, it will be
+/// dropped.
 void task_stop_timer(struct lua_service *service, uint64_t timer, int session);
 
-/// Lets the call that `task` waits in fail: it is resumed with task->failure after the woken ones.
+/// Makes the call that `task` waits in fail with task->failure: queues the task to be resumed.
 void task_fail_call(struct lua_service *service, struct task *task);
 
 /// Sends PTYPE_ERROR for the open request of a task, if there is one. Borrows `text` (may be NULL).
 void task_answer_error(struct lua_service *service, struct task *task, enum call_failure_kind kind,
 	const char *text, size_t size);
 
-/// Lets go of pooled tasks that were not needed since the last call. For a finaliser, once per
-/// cycle.
+/// Frees half of the pooled tasks that were not needed since the last call. A finaliser calls this
+/// once per cycle of the garbage collector.
 void task_pool_trim(struct lua_service *service);
 
 /// Frees all tasks when the state is closed.
@@ -119,7 +123,7 @@ struct task *task_check_suspend(lua_State *L, struct lua_service *service);
 /// The task of `L` if it can be suspended here, else NULL.
 struct task *task_can_suspend(lua_State *L, struct lua_service *service);
 
-/// The slow half of task_resumed.
+/// The slow path of task_resumed.
 struct task *task_check_resumed(lua_State *L, struct lua_service *service);
 
 /// The task whose own thread `L` is, or NULL.

@@ -7,11 +7,11 @@
 #include "skynet_malloc.h"
 
 #define PAGE_SIZE 256 /* 4 KiB */
-/* A page is opened when so many came in a row, and as many wait: then at least one function for
- * each four places is there. */
+/* A page is opened when this many consecutive sessions were added and this many functions wait: so
+ * the pages are at least a quarter full. */
 #define BURST (PAGE_SIZE / 4)
 
-/* The places of as many consecutive sessions. */
+/* The functions of PAGE_SIZE consecutive sessions. */
 struct timeout_page {
 	int number; /* number_of the sessions */
 	int ref;    /* in the registry: a table with the functions at place_of the session */
@@ -95,7 +95,7 @@ timeout_store_clear(struct timeout_store *store) {
 	*store = (struct timeout_store)TIMEOUT_STORE_EMPTY;
 }
 
-/// True when a session belongs to a burst that is worth a page.
+/// True when `session` belongs to a burst that is long enough for a page.
 static inline bool
 in_burst(struct timeout_store *store, int session) {
 	store->run = session - 1 == store->last ? store->run + 1 : 0;
@@ -103,7 +103,7 @@ in_burst(struct timeout_store *store, int session) {
 	return store->run >= BURST && store->count >= BURST;
 }
 
-/// The registry reference of the table of the scattered ones.
+/// The registry reference of the table of functions that are not in pages.
 static int
 scattered(lua_State *L, struct timeout_store *store) {
 	if (store->scattered == LUA_NOREF) {
@@ -222,7 +222,8 @@ next_scattered(lua_State *L, const struct timeout_store *store, int after) {
 int
 timeout_store_next(lua_State *L, struct timeout_store *store, struct timeout_cursor *cursor) {
 	int before = cursor->session;
-	/* What came meanwhile may be in front, and may have moved the others. */
+	/* Functions that were added since may be in front of the cursor, and the table may have
+	 * been rehashed. */
 	if (cursor->last != store->last)
 		before = 0;
 	cursor->last = store->last;

@@ -1,4 +1,5 @@
-/* Traces: a tag that follows a request through services, and log lines about what happens to it. */
+/* Traces: a tag is sent with a request from service to service, and each step logs a line with it.
+ */
 #ifndef SKYNET_LUA_TRACE_H
 #define SKYNET_LUA_TRACE_H
 
@@ -14,14 +15,15 @@ void trace_log_frames(
 /// Sends the tag of a traced task ahead of its request to `to`.
 void trace_send(struct lua_service *service, struct address to, const char *tag);
 
-/// Keeps the tag that `source` announced for its next request. Borrows `tag`.
+/// Keeps the tag that `source` has sent ahead of its next request. Borrows `tag`.
 void trace_note_add(struct lua_service *service, uint32_t source, const void *tag, size_t size);
 
-/// Takes the tag that `source` announced: skynet_malloc'ed, or NULL.
+/// Gives the tag that `source` has sent ahead, and forgets it; end with skynet_free. NULL: none.
 char *trace_note_take(struct lua_service *service, uint32_t source);
 
-/// Starts or takes over the trace of a request that is about to be handled in `task`. `flag` is the
-/// field `trace` of the protocol: 1 always, 0 never, -1 when the sender announced it.
+/// Called before `task` handles a request: gives it the tag that the sender sent ahead, or a new
+/// one. `flag` is the field `trace` of the protocol: 1 always trace, 0 never, -1 only with a tag
+/// from the sender.
 void trace_begin_request(struct lua_service *service, struct task *task, int flag);
 
 /// The Lua function skynet.tracelog and core.trace: (tag, text [, co] [, level]).

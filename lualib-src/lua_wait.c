@@ -53,9 +53,7 @@ push_origin(lua_State *L, lua_Integer delay_cs) {
 	luaL_traceback(L, L, lua_tostring(L, -1), 1);
 }
 
-/* ---- timeouts that nobody holds on to: a function is kept, and gets a task only when it is due
- * ----
- */
+/* ---- timeouts without a task, see the header ---- */
 
 /// timeout(delay_cs, f) where the result is not used. Stack: delay, function.
 static int
@@ -81,7 +79,7 @@ wait_timeout_due(struct lua_service *service, int session, lua_State *from) {
 	if (UNLIKELY(task == NULL)) {
 		if (!wait_has_timeout(service, session))
 			return false;
-		/* Its turn comes when there is memory again. */
+		/* Try again later: there may be memory by then. */
 		skynet_timer_start(service->context, RETRY_MS, session);
 		return true;
 	}
@@ -110,8 +108,8 @@ wait_reveal_timeouts(lua_State *L, struct lua_service *service) {
 	}
 }
 
-/// True when the running function, timeout, has an integer and something to call as arguments and
-/// its result is not used. Gives the integer.
+/// True when the running function, timeout, was called with an integer and a second argument that
+/// is not nil, and its result is not used. Stores the integer.
 static inline bool
 is_plain_timeout(lua_State *L, const struct lua_service *service, lua_Integer *delay_cs) {
 	lua_Debug frame;
@@ -153,7 +151,7 @@ timeout(lua_State *L) {
 	return 1;
 }
 
-/// The task with a pending timeout that the thread at index 1 is, or NULL.
+/// The task whose thread is at index 1, if it waits for its timeout; else NULL.
 static struct task *
 pending_timeout(lua_State *L) {
 	lua_State *co = lua_tothread(L, 1);
@@ -243,7 +241,8 @@ bind_any_token(lua_State *L, struct lua_service *service, struct task *task) {
 /// Then the stack stays as it is; any other token is the only value on it afterwards.
 static inline void
 bind_token(lua_State *L, struct lua_service *service, struct task *task, int index) {
-	/* A thread that runs is nobody's token while no thread of a task is a token of others. */
+	/* No other task can be sleeping under the running thread: it would be in the table of
+	 * tokens, which holds no thread at all when `own_lookups` is 0. */
 	if (LIKELY(lua_isnoneornil(L, index) && L == task->L && service->own_lookups == 0)) {
 		task->flags |= TASK_OWN_TOKEN | TASK_EXPOSED;
 		return;
@@ -336,7 +335,7 @@ wait_task(lua_State *L) {
 	struct lua_service *service = service_of(L);
 	struct task *task = task_check_suspend(L, service);
 	bind_token(L, service, task, 1);
-	/* No message comes for it; the number is there to name it in skynet.task. */
+	/* No message comes with this session; skynet.task shows it to name the task. */
 	task->session = service_new_session(service);
 	task->state = TASK_WAITING;
 	return lua_yieldk(L, 0, 0, waited);

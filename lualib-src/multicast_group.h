@@ -1,5 +1,5 @@
-/* The subscribers of one channel on one node: handles in the order in which they came, each once.
- * Belongs to one service, no locking.
+/* The subscribers of one channel on one node: a set of handles in the order in which they were
+ * added. Belongs to one service, no locking.
  */
 #ifndef SKYNET_MULTICAST_GROUP_H
 #define SKYNET_MULTICAST_GROUP_H
