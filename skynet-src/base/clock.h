@@ -39,22 +39,23 @@ clock_wall_ns(const struct clock *clock) {
 	return clock->wall_ns(clock);
 }
 
-/* A thread's own view of a clock that it reads very often: between two readings, 10 ms apart, it
- * reckons with the ticks that the processor counts, which takes a third of the time. Never goes
- * back; differs from the clock by microseconds. Where there are no such ticks, it is the clock.
+/* A faster way for one thread to read a clock very often. It reads the clock every 10 ms only, and
+ * in between adds the ticks that the processor has counted since, which takes a third of the time.
+ * It never goes back, and differs from the clock by microseconds. On a processor without such ticks
+ * it reads the clock each time.
  */
 struct clock_reader {
 	const struct clock *clock;
-	uint64_t ticks, ns; /* at the last reading */
-	uint64_t limit;     /* ticks from there until the next one; 0: always read */
+	uint64_t ticks, ns; /* when the clock was last read */
+	uint64_t limit;     /* ticks until the clock is read again; 0: always read it */
 	uint64_t scale;     /* ns per tick, times 2^32 */
-	uint64_t last_ns;   /* what was told last */
+	uint64_t last_ns;   /* the last time that was returned */
 };
 
 /// Fills `reader`, which borrows `clock`.
 void clock_reader_init(struct clock_reader *reader, const struct clock *clock);
 
-/// The slow half of clock_reader_ns.
+/// The slow path of clock_reader_ns: reads the clock.
 uint64_t clock_reader_read(struct clock_reader *reader);
 
 static inline uint64_t

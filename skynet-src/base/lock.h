@@ -1,7 +1,7 @@
-/* Locks with ranks, header only. A debug build (SKYNET_DEBUG_LOCKS) aborts when a thread takes a
- * lock whose rank is not above that of every lock it holds, which makes a deadlock impossible to
- * build in. spin: held for a few instructions, never across a system call or an allocation of
- * unknown cost. mutex: everything else.
+/* Locks with ranks. A debug build (SKYNET_DEBUG_LOCKS) aborts when a thread takes a lock whose rank
+ * is not above the ranks of all locks that it holds; so threads cannot wait for each other in a
+ * circle. Spin locks are held for a few instructions, never across a system call or an allocation
+ * of unknown cost. A mutex is for everything else.
  */
 #ifndef SKYNET_LOCK_H
 #define SKYNET_LOCK_H
@@ -18,7 +18,7 @@ enum lock_rank {
 	LOCK_RANK_NODE = 20,    /* life of a node */
 	LOCK_RANK_SHARED = 25,  /* table of shared objects; creators run under it */
 	LOCK_RANK_MODULE = 30,
-	LOCK_RANK_POLL = 35,  /* who polls */
+	LOCK_RANK_POLL = 35,  /* held by the thread that polls */
 	LOCK_RANK_TRACE = 38, /* message log file of a service */
 	LOCK_RANK_HANDLE = 40,
 	LOCK_RANK_NAME = 45,
@@ -27,11 +27,11 @@ enum lock_rank {
 	LOCK_RANK_TIMER = 70,
 	LOCK_RANK_MAILBOX = 80,
 	LOCK_RANK_RUN_QUEUE = 90,
-	LOCK_RANK_LEAF = 100, /* holds nothing below */
+	LOCK_RANK_LEAF = 100, /* no other lock is taken while it is held */
 };
 
 #ifdef SKYNET_DEBUG_LOCKS
-/* Seen by modules too: their locks are counted by the executable. */
+/* Exported, so that the locks of modules are checked together with those of the executable. */
 __attribute__((visibility("default"))) void lock_debug_acquire(int rank);
 __attribute__((visibility("default"))) void lock_debug_release(int rank);
 #else
@@ -65,7 +65,8 @@ spin_acquire(struct spin_lock *lock) {
 	int spins = 0;
 	while (atomic_exchange_explicit(&lock->held, 1, memory_order_acquire) != 0) {
 		while (atomic_load_explicit(&lock->held, memory_order_relaxed) != 0) {
-			/* The holder may have been preempted: give its core back after a while. */
+			/* The holder may have been preempted: after a while give it this processor.
+			 */
 			if (++spins < 64)
 				cpu_relax();
 			else {

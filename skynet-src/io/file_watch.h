@@ -16,13 +16,13 @@ struct file_watch;
 /// by file_watch_destroy, or NULL with `error`.
 struct file_watch *file_watch_create(const char *path, struct skynet_error *error);
 
-/// What becomes readable when something has changed. It stays the watch's.
+/// The descriptor that becomes readable when something has changed. It belongs to the watch.
 int file_watch_fd(const struct file_watch *watch);
 
-/// Takes the changes that have been noticed. True when one of them concerns the file.
+/// Reads the changes that have been noticed. Returns true when one of them concerns the file.
 bool file_watch_changed(struct file_watch *watch);
 
-/// Takes `watch`; NULL is fine.
+/// Ends the watch. Takes `watch`, which may be NULL.
 void file_watch_destroy(struct file_watch *watch);
 
 #endif

@@ -32,16 +32,16 @@ struct resolver_config {
 /// Gives a resolver without threads: resolver_destroy. Borrows `config` until then.
 struct resolver *resolver_create(const struct resolver_config *config);
 
-/// Waits for the look-ups that are going on and drops the others.
+/// Frees the resolver: waits for look-ups that are under way and drops the others.
 void resolver_destroy(struct resolver *resolver);
 
-/// Resolves later; `done` is told. Borrows `host`. Any thread.
-/// Returns 0, or SKYNET_ESYSTEM when no thread can be had (then `done` is not told).
+/// Resolves `host` (borrowed) on another thread, which then calls `done`. Any thread. Returns 0, or
+/// SKYNET_ESYSTEM when no thread can be created (then `done` is not called).
 int resolver_start(struct resolver *resolver, int id, const char *host, int port);
 
-/// Resolves now, in the caller. `type` is SOCK_STREAM or SOCK_DGRAM. A host that needs no
-/// resolution is read without any; NULL and "" are 0.0.0.0. Gives the list (skynet_free), or NULL
-/// with `error`.
+/// Resolves on the calling thread, which waits for it. `type` is SOCK_STREAM or SOCK_DGRAM. A host
+/// that needs no resolution is read without any; NULL and "" are 0.0.0.0. Gives the list
+/// (skynet_free), or NULL with `error`.
 struct address_list *resolver_lookup(const struct resolver_config *config, const char *host,
 	int port, int type, struct skynet_error *error);
 

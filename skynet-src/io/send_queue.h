@@ -1,6 +1,7 @@
-/* What waits to be sent on one socket: two lists of chunks, high before low. A chunk that was
- * partly sent is finished first. Small high-priority buffers are gathered in one chunk. Not thread
- * safe: the lock of the socket guards it.
+/* The bytes that wait to be sent on one socket, in two lists of chunks: those with high priority
+ * are sent before those with low priority, but a chunk that was partly sent is finished first.
+ * Small high-priority buffers are gathered in one chunk. No locking: the lock of the socket guards
+ * it.
  */
 #ifndef SKYNET_SEND_QUEUE_H
 #define SKYNET_SEND_QUEUE_H
@@ -22,11 +23,11 @@ struct send_queue {
 	size_t size; /* bytes in both */
 };
 
-/* The bytes of a socket_sendbuffer, and how they end. */
+/* The bytes of a socket_sendbuffer, and how to free them. */
 struct send_bytes {
 	const char *data;
 	size_t size;
-	void *object; /* ended with `release`; NULL: borrowed */
+	void *object; /* to be freed by `release`; NULL: the bytes are borrowed */
 	void (*release)(void *object);
 };
 
@@ -34,20 +35,21 @@ struct send_bytes {
 void send_bytes_init(struct send_bytes *bytes, const struct socket_sendbuffer *buffer,
 	const struct socket_object_interface *object_interface);
 
-/// Ends the bytes: frees what was given, leaves alone what was borrowed.
+/// Frees the bytes, unless they are borrowed.
 void send_bytes_fini(struct send_bytes *bytes);
 
-/// Appends what is behind the first `offset` bytes. Takes `bytes`; copies borrowed ones.
+/// Appends the bytes behind the first `offset`. Takes `bytes`; copies borrowed ones.
 void send_queue_push(struct send_queue *queue, struct send_bytes *bytes, size_t offset, bool low);
 
 /// As send_queue_push, with high priority and a destination (borrowed, at most 32 bytes of it).
 void send_queue_push_datagram(struct send_queue *queue, struct send_bytes *bytes,
 	const void *address, size_t address_size);
 
-/// Describes the first bytes of the queue. Returns how many of `count` were filled.
+/// Fills up to `count` vectors with the next bytes to be sent. Returns how many were filled.
 int send_queue_gather(const struct send_queue *queue, struct iovec *vectors, int count);
 
-/// The first datagram and its destination (NULL: the default one). False when there is none.
+/// The first datagram and its destination (NULL: the default one). Returns false when there is
+/// none.
 bool send_queue_first(const struct send_queue *queue, struct iovec *vector, const void **address,
 	size_t *address_size);
 

@@ -1,7 +1,8 @@
-/* Inside of the socket server, shared by its files: socket_server.c (life, poll, requests),
- * socket_wait.c (waiting), socket_open.c (descriptors are made and dialled), socket_read.c (events
- * that come in), socket_send.c (what goes out), socket_guard.c (who is at the other end),
- * socket_option.c (options, statistics). "Poller" is the thread that holds the poll role.
+/* Internal parts of the socket server, shared by its files: socket_server.c (creation, polling,
+ * requests), socket_wait.c (waiting), socket_open.c (listening and connecting), socket_read.c
+ * (reading and accepting), socket_send.c (sending), socket_linger.c (the end of a closed socket),
+ * socket_guard.c (authentication), socket_option.c (options, statistics). "Poller" is the thread
+ * that is in socket_server_poll.
  */
 #ifndef SKYNET_SOCKET_CORE_H
 #define SKYNET_SOCKET_CORE_H
@@ -14,18 +15,22 @@
 #include "io/socket_server.h"
 #include "io/socket_table.h"
 
-#define SOCKET_SCRATCH_SIZE ((size_t)65536) /* a datagram at its largest fits */
+#define SOCKET_SCRATCH_SIZE ((size_t)65536) /* room for the largest datagram */
 
-/* Of a listener, or of one connection. A connection that needs it no more has none. */
+/* Authentication on a listener or on one connection. It is freed when a connection needs it no
+ * more.
+ */
 struct socket_guard {
 	struct guard_policy *policy;
-	struct guard *machine;      /* NULL: listener; not connected; done. Lock of the socket */
-	struct guard_buffer early;  /* came before the owner has started the socket; the poller */
+	struct guard *machine; /* the handshake; NULL: listener, not connected, or done. Lock of the
+				  socket */
+	struct guard_buffer
+		early; /* bytes received before the owner has started the socket; the poller */
 	struct socket_address peer; /* of a connection */
-	int listener;               /* that has accepted it; 0: dialled */
-	int pending;                /* of a listener: connections that are shaking; the poller */
-	bool finished;              /* the end has been put on the wire */
-	uint8_t extensions;         /* of its deadline; the poller */
+	int listener;       /* id of the listener that accepted it; 0: connected from here */
+	int pending;        /* of a listener: connections that are shaking; the poller */
+	bool finished;      /* the end of the stream has been written to the wire buffer */
+	uint8_t extensions; /* how often its deadline was extended; the poller */
 	uint64_t shaken_ns; /* shaking_ns of the server when the deadline was set; the poller */
 };
 
@@ -51,10 +56,10 @@ struct socket_server {
 	void *deliver_ud;
 	int delivered;
 	struct poll_spin spin;
-	int reserve_fd;             /* given up for a moment when descriptors run out; -1: none */
+	int reserve_fd; /* closed when descriptors run out, to accept and refuse; -1: none */
 	struct socket_entry *timed; /* sockets with a deadline */
 	uint64_t next_deadline_ns;  /* smallest of them, UINT64_MAX: none */
-	uint64_t shaking_ns;        /* spent on handshakes so far */
+	uint64_t shaking_ns;        /* time spent on handshakes so far */
 	char *spare;                /* a block of spare_size bytes for the next large read */
 	size_t spare_size;
 	char *scratch;
@@ -84,10 +89,11 @@ void socket_event_text(struct socket_server *server, const struct socket_entry *
 	int ud, const char *text);
 void socket_event_send(struct socket_server *server, const struct socket_event *event);
 
-/// Sets what the system is asked about the descriptor. Lock held. Returns 0 or -1 with errno.
+/// Sets what to wait for on the descriptor. Lock held. Returns 0, or -1 with errno.
 int socket_set_interest(struct socket_server *server, struct socket_entry *entry, int interest);
 
-/// What a socket wants by its state, `reading` and queue. Lock held.
+/// Sets what to wait for by the state, `reading` and the queue of the socket. Lock held. Returns as
+/// socket_set_interest.
 int socket_update_interest(struct socket_server *server, struct socket_entry *entry);
 
 /// Stops reading. Lock held; any thread.
@@ -96,16 +102,18 @@ void socket_pause(struct socket_server *server, struct socket_entry *entry);
 /// Closes the descriptor and ends the id. Poller, no lock held.
 void socket_destroy(struct socket_server *server, struct socket_entry *entry);
 
-/// ERROR event, unless its owner has closed it, and the end of the socket. Poller, no lock held.
+/// Destroys a socket that has failed, after an ERROR event unless its owner has closed it. Poller,
+/// no lock held.
 void socket_fail(struct socket_server *server, struct socket_entry *entry, const char *text);
 
-/// Ends the socket, and only then tells CLOSE unless it was there. Poller, no lock held.
+/// Destroys the socket, and then delivers CLOSE unless that was done before. Poller, no lock held.
 void socket_end(struct socket_server *server, struct socket_entry *entry);
 
-/// CLOSE event unless it was there. Poller, no lock held.
+/// Delivers CLOSE unless that was done before. Poller, no lock held.
 void socket_tell_close(struct socket_server *server, struct socket_entry *entry);
 
-/// Looks at `entry` again after `delay_ns`; clear: no more. Poller.
+/// Sets the deadline of `entry`, at which the poller looks at it again, to `delay_ns` from now; or
+/// removes it. Poller.
 void socket_set_deadline(
 	struct socket_server *server, struct socket_entry *entry, uint64_t delay_ns);
 void socket_clear_deadline(struct socket_server *server, struct socket_entry *entry);
@@ -142,109 +150,118 @@ socket_is_stream(const struct socket_entry *entry) {
 
 /* ---- socket_open.c ---- */
 
-/// Dials the next address of the list, reports failure when none is left. Poller.
+/// Begins to connect to the next address of the list; fails when none is left. Poller.
 void socket_dial(struct socket_server *server, struct socket_entry *entry);
 
-/// The connection being made is writable or broken: finishes it or dials on. Poller.
+/// Called when connecting has succeeded or failed: goes on with the connection, or with the next
+/// address. Poller.
 void socket_dialled(struct socket_server *server, struct socket_entry *entry);
 
-/// The connection is made, and its other end known: tells CONNECT, sends what waits. Poller.
+/// Called when the connection is there and the peer has authenticated, if it must: delivers CONNECT
+/// and sends what is queued. Poller.
 void socket_opened(struct socket_server *server, struct socket_entry *entry, const char *text);
 
-/// Puts the options that were asked for into effect. Lock held.
+/// Sets the options of the descriptor that were asked for before it was connected. Lock held.
 void socket_apply_options(struct socket_entry *entry);
 
-/// Non-blocking and close-on-exec. Returns 0 or -1 with errno.
+/// Makes a descriptor non-blocking and close-on-exec. Returns 0, or -1 with errno.
 int socket_prepare_fd(int fd);
 
-/// A socket that is both already. Returns a descriptor or -1 with errno.
+/// Opens a socket that is non-blocking and close-on-exec. Returns a descriptor, or -1 with errno.
 int socket_open_fd(int family, int type);
 
 /* ---- socket_linger.c ---- */
 
-/// What remains when the owner has closed the socket and its output is out: a connection that has
-/// sent something waits a little for the end of its peer's direction, others go. Tells CLOSE when
-/// that was not told. `entry` may be gone afterwards. Poller, no lock held.
+/// Called when the owner has closed the socket and everything has been sent. A connection that has
+/// sent something lingers: it waits for a while until the peer has ended its direction, because
+/// closing earlier could make the peer lose bytes. Others are destroyed. Delivers CLOSE unless that
+/// was done before. `entry` may be destroyed on return. Poller, no lock held.
 void socket_linger(struct socket_server *server, struct socket_entry *entry);
 
-/// Throws away what a lingering socket has got; destroys it at the end. Poller, no lock held.
+/// Discards what a lingering socket receives, and destroys it when the peer has ended its
+/// direction. Poller, no lock held.
 void socket_linger_readable(struct socket_server *server, struct socket_entry *entry);
 
-/// Destroys all lingering sockets: their descriptors are needed. False when there were none.
-/// Poller.
+/// Destroys all lingering sockets, because their descriptors are needed. Returns false when there
+/// were none. Poller.
 bool socket_linger_cut(struct socket_server *server);
 
-/// Whether the peer's system has all that a lingering socket has sent. Lock held.
+/// Whether the system of the peer has acknowledged all that a lingering socket has sent. Lock held.
 bool socket_linger_arrived(const struct socket_entry *entry);
 
 /* ---- socket_read.c ---- */
 
-/// Reads once and delivers. Poller, no lock held.
+/// Called when a socket is readable: reads once and delivers the bytes. Poller, no lock held.
 void socket_readable(struct socket_server *server, struct socket_entry *entry);
 
-/// Error or hang-up on a socket of which nothing else was asked. Poller.
+/// Called on an error or hang-up of a socket that waits for nothing else. Poller.
 void socket_hung_up(struct socket_server *server, struct socket_entry *entry);
 
-/// Reads once. Returns what recv does, without EINTR.
+/// Reads once, again after EINTR. Returns as recv.
 ssize_t socket_read_bytes(const struct socket_entry *entry, char *block, size_t size);
 
-/// Delivers what was read. Takes `data`. Poller, no lock held.
+/// Delivers bytes that were read. Takes `data`. Poller, no lock held.
 void socket_deliver(
 	struct socket_server *server, struct socket_entry *entry, char *data, size_t size);
 
-/// The peer has ended its direction. Poller, no lock held.
+/// Called when the peer has ended its direction of a stream. Poller, no lock held.
 void socket_stream_ended(struct socket_server *server, struct socket_entry *entry);
 
-/// A new entry for an accepted descriptor, with what it has from the listener. Gives it with its
-/// lock held.
+/// Gives a new entry for an accepted descriptor, with its lock held. It has the owner, the options
+/// and the limits of the listener.
 struct socket_entry *socket_adopt_accepted(struct socket_server *server,
 	struct socket_entry *listener, int fd, const struct socket_address *peer);
 
 /* ---- socket_send.c ---- */
 
-/// Writes what is queued until the system is full. Lock held.
+/// Writes what is queued until the system accepts no more. Lock held.
 void socket_flush(struct socket_server *server, struct socket_entry *entry);
 
-/// Sends what is queued, at the poller's: tells drained queues and errors. No lock held.
+/// Called when a socket is writable: writes what is queued, and delivers errors and the WARNING
+/// that the queue is empty. Poller, no lock held.
 void socket_writable(struct socket_server *server, struct socket_entry *entry);
 
-/// Drops what is queued. Lock held.
+/// Discards what is queued. Lock held.
 void socket_clear_queue(struct socket_entry *entry);
 
 /* ---- socket_guard.c ---- */
 
-/// Gives a guard to a socket that listens or dials. Grabs `policy`; NULL: none is needed.
+/// Gives the guard for a socket that listens or connects; NULL when `policy` is NULL. Grabs
+/// `policy`.
 struct socket_guard *socket_guard_create(struct guard_policy *policy);
 
-/// Takes the guard of a socket away. Lock held (or nobody else knows the socket); poller.
+/// Frees the guard of a socket. Lock held, or no other thread knows the socket. Poller.
 void socket_guard_destroy(struct socket_server *server, struct socket_entry *entry);
 
-/// A dialled socket is connected to `peer`. Begins to authenticate. Returns false when there is no
-/// need to. Poller, no lock held.
+/// Called when a socket has connected to `peer`: begins to authenticate. Returns false when that is
+/// not needed. Poller, no lock held.
 bool socket_guard_dialled(struct socket_server *server, struct socket_entry *entry,
 	const struct socket_address *peer);
 
-/// A guarded listener has a connection: it authenticates before anybody is told. Takes `fd`.
+/// Called when a guarded listener has accepted a connection, which is to authenticate before ACCEPT
+/// is delivered. Takes `fd`. Poller.
 void socket_guard_accepted(struct socket_server *server, struct socket_entry *listener, int fd,
 	const struct socket_address *peer);
 
-/// What the system is asked about a socket that is shaking. Lock held.
+/// What to wait for on a socket during the handshake. Lock held.
 int socket_guard_interest(const struct socket_entry *entry);
 
-/// There is something to read. Poller, no lock held.
+/// Called when a guarded socket is readable. Poller, no lock held.
 void socket_guard_readable(struct socket_server *server, struct socket_entry *entry);
 
-/// The owner has started the socket: delivers what had come before. Poller, no lock held.
+/// Called when the owner has started the socket: delivers what was received before. Poller, no lock
+/// held.
 void socket_guard_started(struct socket_server *server, struct socket_entry *entry);
 
-/// The handshake has taken too long. Poller, no lock held.
+/// Called at the deadline of a handshake. Poller, no lock held.
 void socket_guard_expired(struct socket_server *server, struct socket_entry *entry);
 
-/// The handshake has failed; the socket ends. Poller, no lock held.
+/// Called when a handshake has failed: reports it and destroys the socket. Poller, no lock held.
 void socket_guard_failed(
 	struct socket_server *server, struct socket_entry *entry, const char *reason);
 
-/// Puts queued bytes on the wire of an open guard, when that is empty. Lock held.
+/// Puts queued bytes, as the guard frames or encrypts them, into its wire buffer when that is
+/// empty. The guard is open. Lock held.
 void socket_guard_fill(struct socket_entry *entry);
 
 #endif

@@ -1,6 +1,6 @@
-/* Sockets and their ids. Entries are made when needed, used again and never freed before the table,
- * so that whoever finds one by an id may lock it and then see whether it still has that id. Finding
- * takes no lock; the index grows, and old ones stay for readers that still hold them.
+/* Sockets and their ids. Entries are used again, and not freed before the table; so a thread that
+ * has found one by its id may lock it and only then check that it still has that id. Finding takes
+ * no lock: when the index grows, the old one is kept for threads that are still reading it.
  */
 #ifndef SKYNET_SOCKET_TABLE_H
 #define SKYNET_SOCKET_TABLE_H
@@ -20,8 +20,8 @@ enum socket_kind {
 	SOCKET_KIND_STREAM,
 	SOCKET_KIND_LISTENER,
 	SOCKET_KIND_DATAGRAM,
-	SOCKET_KIND_BORROWED, /* a descriptor of the system that is not ours to close */
-	SOCKET_KIND_FILE,     /* a watch */
+	SOCKET_KIND_BORROWED, /* a descriptor that belongs to the user and is not closed */
+	SOCKET_KIND_FILE,     /* a watched file */
 };
 
 enum socket_state {
@@ -34,26 +34,27 @@ enum socket_state {
 	SOCKET_STATE_LINGERING,  /* closed and flushed; waits for the peer to end its direction */
 };
 
-/* Written under `lock`, by the poller unless noted; so the poller may read without it. */
+/* Fields are written under `lock`, and only by the poller unless "any thread" is noted; so the
+ * poller may read the others without the lock. */
 struct socket_entry {
 	atomic_int id; /* 0: free */
 	struct mutex lock;
 	int fd; /* -1: none */
 	uint8_t kind;
 	_Atomic(uint8_t) state;
-	bool closing;       /* closed by its owner, being flushed */
-	bool close_told;    /* CLOSE has been delivered */
-	bool ended;         /* the peer has ended its direction */
-	bool hung_up;       /* the system keeps saying so: do not ask again */
-	bool local;         /* Unix-domain: has no TCP options */
-	bool nodelay;       /* wanted; any thread */
+	bool closing;    /* closed by its owner, being flushed */
+	bool close_told; /* CLOSE has been delivered */
+	bool ended;      /* the peer has ended its direction */
+	bool hung_up; /* the system would report the hang-up again and again: do not wait for it */
+	bool local;   /* Unix-domain: has no TCP options */
+	bool nodelay; /* wanted; any thread */
 	uint8_t family;     /* of a datagram socket: 7 or 19, size of its addresses */
 	int interest;       /* enum socket_poll_interest; any thread */
 	int starts_pending; /* START requests not handled yet; any thread */
 	int idle_s, interval_s, user_timeout_ms; /* keep-alive wanted; any thread */
 	int port;
 	struct socket_owner owner;
-	atomic_bool muted;   /* its node has gone; set by any thread */
+	atomic_bool muted;   /* its node has ended: no events; set by any thread */
 	atomic_bool reading; /* cleared by any thread */
 
 	/* Sending; any thread. */
@@ -61,22 +62,22 @@ struct socket_entry {
 	_Atomic(size_t) queued; /* its size, readable without the lock */
 	int64_t limit;          /* 0: none */
 	uint8_t policy;
-	size_t warning;  /* last threshold passed, 0: none */
-	int write_error; /* errno that ended writing, not told yet */
-	bool wants_room; /* WARNING 0 is to come when the system takes bytes again */
+	size_t warning;  /* last threshold of queued bytes that was reported, 0: none */
+	int write_error; /* errno that ended writing, not reported yet */
+	bool wants_room; /* report by WARNING 0 when the system accepts bytes again */
 
-	struct socket_guard *guard; /* who may be at the other end; NULL: anybody */
+	struct socket_guard *guard; /* authentication of the peer; NULL: none */
 
-	/* Connecting: what is left to try. */
+	/* Connecting: addresses that are left to try. */
 	struct address_list *addresses;
 	int next_address;
 
 	/* The poller alone. */
-	size_t read_size; /* guess for the next read */
+	size_t read_size; /* buffer size for the next read */
 	struct socket_entry *next_timed;
 	uint64_t deadline_ns;  /* 0: not in the list of timed sockets */
-	uint64_t written_seen; /* at the last deadline */
-	uint64_t shed_told_ns; /* when the owner last heard of refused connections, 0: never */
+	uint64_t written_seen; /* write_count at the last deadline */
+	uint64_t shed_told_ns; /* when refused connections were last reported, 0: never */
 
 	/* Statistics, relaxed. */
 	_Atomic(uint64_t) read_count, write_count, read_time_cs, write_time_cs, dropped;
@@ -108,13 +109,16 @@ void socket_table_fini(struct socket_table *table);
 /// Gives an entry with a fresh id in state OPENING, the rest zeroed, and its lock held. Any thread.
 struct socket_entry *socket_table_reserve(struct socket_table *table);
 
-/// Ends the id. The caller has emptied the entry and holds its lock, which is released. The poller.
+/// Ends the id of an entry and releases its lock, which the caller holds. The caller has ended all
+/// that the entry holds. The poller.
 void socket_table_release(struct socket_table *table, struct socket_entry *entry);
 
-/// Finds the entry of a live id, NULL otherwise. Stays valid for the poller only.
+/// Finds the entry of a live id, NULL when there is none. Only for the poller, because another
+/// thread could see the id end.
 struct socket_entry *socket_table_find(struct socket_table *table, int id);
 
-/// Finds and locks. Release with mutex_release(&entry->lock). Any thread.
+/// Finds the entry of a live id and locks it; NULL when there is none. End with
+/// mutex_release(&entry->lock). Any thread.
 struct socket_entry *socket_table_acquire(struct socket_table *table, int id);
 
 /// The entry number `i`, locked, live or not; NULL behind the last one. For walks over all of them.
