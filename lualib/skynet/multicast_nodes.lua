@@ -33,6 +33,10 @@ local here <const> = skynet.harbor(skynet.self())
 ---@type table<integer, multicast_nodes.node>
 local known = {}
 
+---What the datacenter had when it was last read: harbor id to token.
+---@type table<integer, integer>
+local directory = {}
+
 ---Harbor ids whose link is watched.
 ---@type table<integer, boolean>
 local watched = {}
@@ -173,17 +177,37 @@ function nodes.here(source, token)
 	end
 end
 
----Harbor ids of the nodes with a service like ours, as the datacenter has them.
+---@async
+---@return table<integer, integer> tokens  by harbor id, without this node
+local function read_directory()
+	local list = {}
+	for id, token in pairs(datacenter.get(TOKENS) or {}) do
+		if id ~= here then
+			list[id] = token
+		end
+	end
+	directory = list
+	return list
+end
+
+---Harbor ids of the nodes with a service like ours: those in the datacenter, or, while that cannot
+---be reached, those that are known here. Of the others `found` tells when it is back.
 ---@async
 ---@return table<integer, integer> tokens  by harbor id
 function nodes.list()
 	local list = {}
-	if here ~= 0 then
-		for id, token in pairs(datacenter.get(TOKENS) or {}) do
-			if id ~= here then
-				list[id] = token
-			end
-		end
+	if here == 0 then
+		return list
+	end
+	local ok, current = pcall(read_directory)
+	if ok then
+		return current
+	end
+	for id, token in pairs(directory) do
+		list[id] = token
+	end
+	for id, node in pairs(known) do
+		list[id] = node.valid and node.token or list[id]
 	end
 	return list
 end
@@ -211,7 +235,7 @@ local function register()
 	-- the token first: an address without one is that of a node of the reference
 	datacenter.set(TOKENS, here, own_token)
 	datacenter.set(DIRECTORY, here, skynet.self())
-	for id, token in pairs(nodes.list()) do
+	for id, token in pairs(read_directory()) do
 		local node, handle = known[id], datacenter.get(DIRECTORY, id)
 		if math.type(handle) == "integer" and not (node and node.valid and node.token == token) then
 			events.found(id)

@@ -76,6 +76,13 @@ ask 2 'n:publish("alive")' >/dev/null
 check "and reach it" answers 1 'got[#got]' "2:alive"
 
 # ---- topics ----
+kill_node 1
+check "a topic can be used for the first time without the master" answers 2 'pcall(hear_topic, "world")' true
+ask 3 'mc.topic("world"):publish("t", 0)' >/dev/null
+check "and reaches the nodes that are there" answers 2 'got[#got]' "3:t,0"
+raise 1
+check "the new master is told where they are" answers 1 \
+	'(datacenter.get("multicast", 2) or 0) >> 24, (datacenter.get("multicast", 3) or 0) >> 24' "2 3"
 for id in 1 2 3; do
 	ask $id 'hear_topic "world"' >/dev/null
 done
