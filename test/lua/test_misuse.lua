@@ -32,7 +32,7 @@ local RAISES <const> = {
 		["lib.call('a node', '@x')"] = "'a node' is not the name of a cluster node",
 		["lib.send('', '@x')"] = "'' is not the name of a cluster node",
 		["lib.proxy 'node'"] = "'node' is not node@name or node.name",
-		["lib.on_node(1)"] = "bad argument #1 to 'on_node' %(function expected, got number%)",
+		["lib.on_node(1)"] = "bad argument #1 to 'on_node' %(function expected, got 1%)",
 	},
 	["skynet.cluster.core"] = {
 		["lib.packrequest(('x'):rep(256), 1, require('skynet').pack())"] =
