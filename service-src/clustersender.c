@@ -76,6 +76,10 @@ on_frame(void *ud, const char *frame, size_t size) {
 		link->broken = true;
 		return;
 	}
+	if (!link->useful) {
+		link->useful = true;
+		sender->failures = 0;
+	}
 	if (response.kind == CLUSTER_ANSWER_PART || response.kind == CLUSTER_ANSWER_LAST)
 		lane_confirm_part(&link->confirm, response.size);
 	if (response.session > INT32_MAX && sender_take_control(sender, link, &response))

@@ -58,6 +58,7 @@ struct link {
 	struct lane_confirm confirm; /* parts of answers that have to be confirmed */
 	bool broken;                 /* the peer has sent something that is no response */
 	bool probed;                 /* a probe (cluster_frame.h) has been sent */
+	bool useful;                 /* the peer has sent a response */
 	bool ours;                   /* the probe was answered as nodes of this kind do */
 	uint64_t heard_ns;           /* when bytes came last */
 	uint64_t probe_ns;           /* when the unanswered probe was sent; 0: there is none */
@@ -87,7 +88,7 @@ struct clustersender {
 	uint64_t tick_due_ns; /* when the next tick is due; if it is late, this process stood still
 			       */
 	uint64_t retry_ns;    /* end of the pause after a failed dial */
-	uint32_t failures;    /* failed dials in a row */
+	uint32_t failures;    /* dials in a row that failed, or led to no response */
 	uint32_t random;      /* state of the jitter */
 	bool ask_again;       /* the address has changed while it was asked for or dialled */
 	bool full;            /* more waits than `limit`: the policy applies */
@@ -114,7 +115,7 @@ struct clustersender {
 	uint64_t rejected, dropped;
 	char node[NODE_MAX];
 	char address[ADDRESS_MAX]; /* "HOST PORT" that was dialled last */
-	char reason[256];          /* why the last dial failed */
+	char reason[256];          /* why the last dial was of no use */
 	char client[ADDRESS_MAX];  /* who we are, in trace tags */
 };
 
@@ -166,7 +167,7 @@ void sender_fail_held(
 /// Asks clusterd where the node is, and dials then.
 void sender_ask_address(struct clustersender *sender);
 
-/// True while no dial is to be made because the last one failed just now.
+/// True while no dial is to be made because the last one was of no use just now.
 bool sender_pauses(const struct clustersender *sender);
 
 /// Why calls fail during the pause: text behind "dead_node: ".
@@ -176,15 +177,8 @@ size_t sender_pause_text(const struct clustersender *sender, char *text, size_t 
 void sender_lose_link(
 	struct clustersender *sender, struct link *link, const char *text, size_t size);
 
-/// Finds out whether the node at the other end is one of ours.
-void sender_probe(struct clustersender *sender, struct link *link);
-
-/// A response to a probe or a confirmation. Returns false for any other.
-bool sender_take_control(
-	struct clustersender *sender, struct link *link, const struct cluster_response *response);
-
-/// Tells the peer what has been read of parts, when it is much or `now`.
-void sender_confirm(struct link *link, bool now);
+/// Ends a connection at once, as lost for the reason `text`. Ends `link`.
+void sender_cut_link(struct clustersender *sender, struct link *link, const char *text);
 
 /// Ends a replaced connection that has nothing left to do. Returns true when it did.
 bool sender_end_drained(struct clustersender *sender, struct link *link);
@@ -214,6 +208,24 @@ struct link *sender_find_link(struct clustersender *sender, int id);
 
 /// Closes all connections.
 void sender_close_links(struct clustersender *sender);
+
+/* ---- clustersender_peer.c ---- */
+
+/// Finds out whether the node at the other end is one of ours.
+void sender_probe(struct clustersender *sender, struct link *link);
+
+/// A response to a probe or a confirmation. Returns false for any other.
+bool sender_take_control(
+	struct clustersender *sender, struct link *link, const struct cluster_response *response);
+
+/// Tells the peer what has been read of parts, when it is much or `now`.
+void sender_confirm(struct link *link, bool now);
+
+/// A heartbeat of one connection: sends a probe, or ends the connection (and `link`) when it was
+/// silent for too long. A node of the reference answers probes too, with an error. A peer that is
+/// not `known` to be of this kind gets more time, and any amount of it while no call waits.
+/// `slept`: this process stood still, so what the peer has sent meanwhile may not be read yet.
+void sender_beat(struct clustersender *sender, struct link *link, bool known, bool slept);
 
 /* ---- clustersender_answer.c ---- */
 

@@ -1,9 +1,10 @@
 /* The connection of a clustersender: down, asking for the address, dialling, up; and those that a
  * changed address has replaced, which live on until their answers have come.
  *
- * One dial at a time. After one that failed no other is made for a while, which grows from failure
- * to failure and differs from node to node; calls fail at once meanwhile. A node that was found to
- * be one of ours is asked for a sign of life again and again, and given up when it is silent.
+ * One dial at a time. After one that failed, or led to no response, no other is made for a while,
+ * which grows from failure to failure and differs from node to node; calls fail at once meanwhile.
+ * A node that was found to be one of ours is asked for a sign of life again and again, and given up
+ * when it is silent.
  */
 #include <inttypes.h>
 #include <limits.h>
@@ -23,15 +24,11 @@
 #define PAUSE_MAX_MS 2000
 #define PROBE_MS     1000 /* from the connection to the probe of an unknown peer, at the latest */
 #define LEAVE_MS     1000 /* for a peer to confirm that it has read its replaced connection */
-#define MISSED_BEATS 3
 
 /* By what the system finds a dead peer that has no heartbeats. */
 #define KEEPALIVE_S          10
 #define KEEPALIVE_INTERVAL_S 5
 #define UNACKNOWLEDGED_MS    30000
-
-/* The window is what the line carries in a round trip: LANE_WINDOW_WIDE at least, this at most. */
-#define WINDOW_MAX ((int64_t)16777216)
 
 /* ---- connections ---- */
 
@@ -187,6 +184,23 @@ end_pause(struct clustersender *sender) {
 	sender->retry_ns = 0;
 }
 
+/* A connection that is lost before it was of any use counts as a failed dial: something else may
+ * listen there. But for the first one, as the peer may just have started anew. */
+static void
+pause_if_useless(
+	struct clustersender *sender, const struct link *link, const char *text, int size) {
+	uint64_t silent_ns = skynet_clock_ns(sender->context) - link->heard_ns;
+	if (link->useful || silent_ns > PAUSE_MAX_MS * NS_PER_MS) {
+		sender->failures = 0;
+		return;
+	}
+	snprintf(sender->reason, sizeof sender->reason, "lost: %.*s", size, text);
+	if (sender->failures > 0)
+		start_pause(sender);
+	else
+		sender->failures = 1;
+}
+
 bool
 sender_pauses(const struct clustersender *sender) {
 	return sender->retry_ns != 0 && skynet_clock_ns(sender->context) < sender->retry_ns;
@@ -209,6 +223,7 @@ fail_held_unreachable(struct clustersender *sender) {
 
 static void
 lose_current(struct clustersender *sender, const char *text, size_t size) {
+	const struct link *link = sender->link;
 	bool was_up = sender->state == LINK_UP;
 	sender->link = NULL;
 	sender->state = LINK_DOWN;
@@ -219,6 +234,7 @@ lose_current(struct clustersender *sender, const char *text, size_t size) {
 		skynet_error(sender->context, "cluster node %s (%s) %s: %.*s", sender->node,
 			sender->address, was_up ? "is lost" : "cannot be reached", (int)size, text);
 	if (was_up) {
+		pause_if_useless(sender, link, text, (int)size);
 		tell_daemon(sender, "down");
 		return;
 	}
@@ -260,14 +276,14 @@ sender_lose_link(struct clustersender *sender, struct link *link, const char *te
 		leave(sender);
 	if (!current)
 		return;
-	if (was_up && sender->first != NULL)
+	if (was_up && sender->first != NULL && !sender_pauses(sender))
 		sender_ask_address(sender);
 	else
 		fail_held_unreachable(sender);
 }
 
-static void
-cut_link(struct clustersender *sender, struct link *link, const char *text) {
+void
+sender_cut_link(struct clustersender *sender, struct link *link, const char *text) {
 	skynet_socket_shutdown(sender->context, link->id);
 	sender_lose_link(sender, link, text, strlen(text));
 }
@@ -325,7 +341,7 @@ sender_connected(struct clustersender *sender, int id) {
 		sender->context, id, KEEPALIVE_S, KEEPALIVE_INTERVAL_S, UNACKNOWLEDGED_MS);
 	link->heard_ns = skynet_clock_ns(sender->context);
 	sender->state = LINK_UP;
-	end_pause(sender);
+	sender->retry_ns = 0;
 	tell_daemon(sender, "up");
 	/* Before any request: the peer learns whose connection this is, and drops the earlier one.
 	 */
@@ -337,105 +353,7 @@ sender_connected(struct clustersender *sender, int id) {
 				   : sender->heartbeat_ms);
 }
 
-/* ---- what is said to the peer about the connection ---- */
-
-static int64_t
-window_of(const struct clustersender *sender) {
-	uint64_t line = sender->rtt_ns / LANE_LINE_NS_BYTE;
-	if (line > (uint64_t)WINDOW_MAX)
-		return WINDOW_MAX;
-	return line > (uint64_t)LANE_WINDOW_WIDE ? (int64_t)line : LANE_WINDOW_WIDE;
-}
-
-void
-sender_probe(struct clustersender *sender, struct link *link) {
-	static const struct cluster_address question = {.handle = 0};
-	char head[CLUSTER_HEAD_MAX], payload[CLUSTER_PROBE_SIZE];
-	cluster_probe_pack(payload, (uint32_t)window_of(sender), sender->identity);
-	size_t head_size =
-		cluster_head_request(head, &question, false, CLUSTER_PROBE, sizeof payload);
-	lane_output_write(&link->output, head, head_size, payload, sizeof payload);
-	link->probed = true;
-	link->probe_ns = skynet_clock_ns(sender->context);
-}
-
-/* Measures the round trip; by the system if it can, as probes also wait for services to run. */
-static void
-measure_line(struct clustersender *sender, const struct link *link) {
-	uint64_t rtt_ns = skynet_socket_round_trip(sender->context, link->id);
-	if (rtt_ns != 0) {
-		sender->rtt_ns = rtt_ns;
-		return;
-	}
-	rtt_ns = skynet_clock_ns(sender->context) - link->probe_ns;
-	if (link->probe_ns != 0 && (sender->rtt_ns == 0 || rtt_ns < sender->rtt_ns))
-		sender->rtt_ns = rtt_ns;
-}
-
-static void
-probe_answered(
-	struct clustersender *sender, struct link *link, const struct cluster_response *response) {
-	uint32_t version;
-	uint64_t none;
-	bool ours = response->kind == CLUSTER_ANSWER_OK &&
-		    cluster_probe_unpack(response->data, response->size, &version, &none) &&
-		    version > 0;
-	measure_line(sender, link);
-	link->probe_ns = 0;
-	link->ours = ours;
-	if (link == sender->link)
-		sender->peer = ours ? PEER_OURS : PEER_OTHER;
-	if (ours) {
-		lane_output_set_window(&link->output, window_of(sender));
-		lane_output_set_narrow(&link->output, sender->rtt_ns);
-	}
-}
-
-bool
-sender_take_control(
-	struct clustersender *sender, struct link *link, const struct cluster_response *response) {
-	uint32_t size;
-	if (response->session == CLUSTER_PROBE) {
-		probe_answered(sender, link, response);
-		return true;
-	}
-	if (response->session != CLUSTER_CONFIRM)
-		return false;
-	if (cluster_confirm_read(response, &size))
-		lane_output_confirm(&link->output, size);
-	return true;
-}
-
-void
-sender_confirm(struct link *link, bool now) {
-	char head[CLUSTER_HEAD_MAX];
-	uint32_t parts = link->ours ? lane_confirm_take(&link->confirm, now) : 0;
-	if (parts == 0)
-		return;
-	size_t size = cluster_head_extra(head, CLUSTER_EXTRA_CONFIRM, parts);
-	lane_output_write(&link->output, head, size, NULL, 0);
-}
-
-/* A heartbeat of one connection: sends a probe, or ends the connection when it was silent for too
- * long. A node of the reference answers probes too, with an error. A peer that is not `known` to be
- * of this kind gets more time, and any amount of it while no call waits. `slept`: this process
- * stood still, so what the peer has sent meanwhile may not be read yet. */
-static void
-beat(struct clustersender *sender, struct link *link, bool known, bool slept) {
-	uint64_t now_ns = skynet_clock_ns(sender->context);
-	if (slept)
-		link->heard_ns = now_ns;
-	uint64_t silent_ns = now_ns - link->heard_ns;
-	uint64_t patience_ns = (uint64_t)sender->heartbeat_ms * MISSED_BEATS * NS_PER_MS;
-	if (!known && patience_ns < DIAL_MS * NS_PER_MS)
-		patience_ns = DIAL_MS * NS_PER_MS;
-	if (link->probe_ns != 0 && silent_ns > patience_ns && (known || link->waiting > 0)) {
-		cut_link(sender, link, "gives no sign of life");
-	} else if (link->probe_ns == 0) {
-		sender_probe(sender, link);
-		lane_output_flush(&link->output);
-	}
-}
+/* ---- heartbeats ---- */
 
 static void
 on_tick(struct clustersender *sender) {
@@ -445,10 +363,10 @@ on_tick(struct clustersender *sender) {
 	for (struct link *link = sender->draining; link != NULL; link = next) {
 		next = link->next;
 		if (link->ours)
-			beat(sender, link, true, slept);
+			sender_beat(sender, link, true, slept);
 	}
 	if (sender->state == LINK_UP && sender->peer != PEER_OTHER)
-		beat(sender, sender->link, sender->peer == PEER_OURS, slept);
+		sender_beat(sender, sender->link, sender->peer == PEER_OURS, slept);
 	keep_ticking(sender);
 }
 
@@ -543,7 +461,7 @@ static void
 on_down(struct clustersender *sender) {
 	end_pause(sender);
 	if (sender->link != NULL)
-		cut_link(sender, sender->link, "down on purpose");
+		sender_cut_link(sender, sender->link, "down on purpose");
 }
 
 static bool
@@ -580,7 +498,7 @@ sender_link_response(
 		sender->dial_session = 0;
 		struct link *left = sender->left;
 		if (left == NULL) {
-			cut_link(sender, sender->link, "connecting takes too long");
+			sender_cut_link(sender, sender->link, "connecting takes too long");
 		} else {
 			leave(sender);
 			sender_drain(sender, left);

@@ -138,6 +138,31 @@ local function dials()
 	tap.is(status "refused".failed, 0, "and the failures are forgotten")
 	socket.close(again)
 
+	local open = false
+	local useless = new_stranger(yes, function(connection)
+		if not open then
+			socket.close_fd(connection)
+		end
+		return not open
+	end)
+	cluster.reload { useless = useless.address }
+	for _ = 1, 30 do
+		ok, message = pcall(cluster.call, "useless", "@any")
+		if ok or not message:find "dead node useless %(lost: " then
+			break
+		end
+	end
+	tap.ok(not ok and message:find "dead node useless %(lost: ",
+		"calls to who closes every connection fail: " .. tostring(message))
+	tap.ok(#useless.connections < 30, "and do not dial each time: " .. #useless.connections)
+	open = true
+	tap.eventually(function()
+		local called, value = pcall(cluster.call, "useless", "@any")
+		return called and value == "yes"
+	end, "it is reached when it is of use")
+	tap.is(status "useless".failed, 0, "and the failures are forgotten")
+	socket.close(useless.id)
+
 	local stranger = new_stranger(yes)
 	cluster.reload { single = stranger.address }
 	local results = {}

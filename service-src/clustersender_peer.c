@@ -1,0 +1,108 @@
+/* What a clustersender and its peer say to each other about their connection: whether both are
+ * nodes of this kind, that they live, and how many bytes of parts have been read.
+ */
+#include <string.h>
+
+#include "clustersender.h"
+#include "skynet_socket.h"
+
+#define NS_PER_MS           UINT64_C(1000000)
+#define MISSED_BEATS        3
+#define UNKNOWN_PATIENCE_MS 10000 /* at least, for a peer that has not said of which kind it is */
+
+/* The window is what the line carries in a round trip: LANE_WINDOW_WIDE at least, this at most. */
+#define WINDOW_MAX ((int64_t)16777216)
+
+static int64_t
+window_of(const struct clustersender *sender) {
+	uint64_t line = sender->rtt_ns / LANE_LINE_NS_BYTE;
+	if (line > (uint64_t)WINDOW_MAX)
+		return WINDOW_MAX;
+	return line > (uint64_t)LANE_WINDOW_WIDE ? (int64_t)line : LANE_WINDOW_WIDE;
+}
+
+void
+sender_probe(struct clustersender *sender, struct link *link) {
+	static const struct cluster_address question = {.handle = 0};
+	char head[CLUSTER_HEAD_MAX], payload[CLUSTER_PROBE_SIZE];
+	cluster_probe_pack(payload, (uint32_t)window_of(sender), sender->identity);
+	size_t head_size =
+		cluster_head_request(head, &question, false, CLUSTER_PROBE, sizeof payload);
+	lane_output_write(&link->output, head, head_size, payload, sizeof payload);
+	link->probed = true;
+	link->probe_ns = skynet_clock_ns(sender->context);
+}
+
+/* Measures the round trip; by the system if it can, as probes also wait for services to run. */
+static void
+measure_line(struct clustersender *sender, const struct link *link) {
+	uint64_t rtt_ns = skynet_socket_round_trip(sender->context, link->id);
+	if (rtt_ns != 0) {
+		sender->rtt_ns = rtt_ns;
+		return;
+	}
+	rtt_ns = skynet_clock_ns(sender->context) - link->probe_ns;
+	if (link->probe_ns != 0 && (sender->rtt_ns == 0 || rtt_ns < sender->rtt_ns))
+		sender->rtt_ns = rtt_ns;
+}
+
+static void
+probe_answered(
+	struct clustersender *sender, struct link *link, const struct cluster_response *response) {
+	uint32_t version;
+	uint64_t none;
+	bool ours = response->kind == CLUSTER_ANSWER_OK &&
+		    cluster_probe_unpack(response->data, response->size, &version, &none) &&
+		    version > 0;
+	measure_line(sender, link);
+	link->probe_ns = 0;
+	link->ours = ours;
+	if (link == sender->link)
+		sender->peer = ours ? PEER_OURS : PEER_OTHER;
+	if (ours) {
+		lane_output_set_window(&link->output, window_of(sender));
+		lane_output_set_narrow(&link->output, sender->rtt_ns);
+	}
+}
+
+bool
+sender_take_control(
+	struct clustersender *sender, struct link *link, const struct cluster_response *response) {
+	uint32_t size;
+	if (response->session == CLUSTER_PROBE) {
+		probe_answered(sender, link, response);
+		return true;
+	}
+	if (response->session != CLUSTER_CONFIRM)
+		return false;
+	if (cluster_confirm_read(response, &size))
+		lane_output_confirm(&link->output, size);
+	return true;
+}
+
+void
+sender_confirm(struct link *link, bool now) {
+	char head[CLUSTER_HEAD_MAX];
+	uint32_t parts = link->ours ? lane_confirm_take(&link->confirm, now) : 0;
+	if (parts == 0)
+		return;
+	size_t size = cluster_head_extra(head, CLUSTER_EXTRA_CONFIRM, parts);
+	lane_output_write(&link->output, head, size, NULL, 0);
+}
+
+void
+sender_beat(struct clustersender *sender, struct link *link, bool known, bool slept) {
+	uint64_t now_ns = skynet_clock_ns(sender->context);
+	if (slept)
+		link->heard_ns = now_ns;
+	uint64_t silent_ns = now_ns - link->heard_ns;
+	uint64_t patience_ns = (uint64_t)sender->heartbeat_ms * MISSED_BEATS * NS_PER_MS;
+	if (!known && patience_ns < UNKNOWN_PATIENCE_MS * NS_PER_MS)
+		patience_ns = UNKNOWN_PATIENCE_MS * NS_PER_MS;
+	if (link->probe_ns != 0 && silent_ns > patience_ns && (known || link->waiting > 0)) {
+		sender_cut_link(sender, link, "gives no sign of life");
+	} else if (link->probe_ns == 0) {
+		sender_probe(sender, link);
+		lane_output_flush(&link->output);
+	}
+}
