@@ -32,6 +32,8 @@ local receivers = {}
 ---@field private conf skynet.multicast.conf
 ---@field private owner integer?  token of the node of the owner, when this object first met it
 ---@field private given boolean?  the number came from `multicast.new` there
+---@field private asking boolean?  it waits for the answer to its request to subscribe
+---@field private before skynet.multicast.channel?  the receiver until then, while `asking`
 local methods = {}
 
 local meta = { __index = methods }
@@ -94,8 +96,9 @@ function methods:subscribe()
 	if not self.conf.dispatch then
 		error("the channel has no dispatch function", 2)
 	end
-	receivers[id] = self
+	receivers[id], self.asking, self.before = self, true, before
 	local ok, failure, owner, given = pcall(skynet.call, daemon, "lua", "SUB", id)
+	before, self.asking, self.before = self.before, nil, nil
 	if ok and not failure then
 		self.owner, self.given = owner, given
 		return
@@ -250,10 +253,22 @@ function multicast.topic(name, conf)
 end
 
 ---The daemon says that a channel has ended with its node.
+---An object that still asks is not meant: its node may give the same number again, and the answer
+---would have come first.
 ---@async
----@param object skynet.multicast.channel
+---@param object skynet.multicast.channel?
 local function close(object)
-	receivers[object.channel] = nil
+	local asking
+	while object and object.asking do
+		asking, object = object, object.before
+	end
+	if not object then
+		return
+	elseif asking then
+		asking.before = nil
+	else
+		receivers[object.channel] = nil
+	end
 	if object.conf.closed then
 		object.conf.closed(object)
 	end

@@ -299,6 +299,40 @@ local function deleted_while_publishing()
 	b "leave"
 end
 
+---The node of a channel starts anew, and gives its number again: the end of the old one comes while
+---a service subscribes to the new one.
+local function ended_while_subscribing()
+	local daemon = skynet.queryservice "multicastd"
+	local closed, heard = {}, {}
+	local function object(name, id)
+		return multicast.new {
+			channel = id,
+			dispatch = function(_, _, text)
+				heard[#heard + 1] = name .. text
+			end,
+			closed = function()
+				closed[#closed + 1] = name
+			end,
+		}
+	end
+	local old = object "old"
+	old:subscribe()
+	local new, newest = object("new", old.channel), object("newest", old.channel)
+	skynet.redirect(skynet.self(), daemon, "multicast", old.channel, "")
+	skynet.fork(newest.subscribe, newest)
+	new:subscribe()
+	tap.eventually(function()
+		return #closed > 0
+	end, "who had subscribed before is told")
+	newest:publish "!"
+	tap.eventually(function()
+		return #heard > 0
+	end, "who subscribes meanwhile hears what is published")
+	tap.is(table.concat(heard, " "), "newest!", "once, the last one")
+	tap.is(table.concat(closed, " "), "old", "and has not ended")
+	newest:delete()
+end
+
 tap.run(function()
 	ids()
 	deliveries()
@@ -309,4 +343,5 @@ tap.run(function()
 	forwarder()
 	dead_subscribers()
 	deleted_while_publishing()
+	ended_while_subscribing()
 end)
