@@ -1,5 +1,6 @@
-/* The way to one other node: a socket, its state and what waits for it. The harbor service owns all
- * of them and calls everything here from its own turn.
+/* The way to one other node: a socket, its state and what waits for it, from the handshake to the
+ * end. How messages leave by it is in harbor_send.h, what the two nodes say to each other besides
+ * in harbor_word.h. The harbor service owns all links and calls everything here from its own turn.
  */
 #ifndef SKYNET_HARBOR_LINK_H
 #define SKYNET_HARBOR_LINK_H
@@ -104,6 +105,10 @@ void harbor_links_flush(struct harbor *harbor);
 /// Sends a heartbeat, or closes the link when the peer has been silent for too long. `slept`: this
 /// process itself stood still meanwhile, so the silence does not count.
 void harbor_link_tick(struct harbor_link *link, uint64_t now_ns, bool slept);
+
+/// True when the sender of a message of this type may wait for an answer, so that it must be told
+/// of a failure.
+bool harbor_wants_error(int type);
 
 /// Answers a message that cannot be delivered with an error. Takes `message->data`. Borrows
 /// `reason`: a kind of skynet.error_kind, or "kind: text".
