@@ -89,8 +89,15 @@ answer_parts(struct clusteragent *agent, uint32_t session, char *data, size_t si
 	char head[CLUSTER_HEAD_MAX];
 	size_t head_size = cluster_head_response_begin(head, session, (uint32_t)size);
 	lane_output_write(&agent->output, head, head_size, NULL, 0);
-	lane_output_queue(&agent->output, lane_key(session, 0), LANE_PARTS, session, NULL, 0, data,
-		data, size);
+	struct lane_payload payload = {
+		.key = lane_key(session, 0),
+		.form = LANE_PARTS,
+		.session = session,
+		.block = data,
+		.at = data,
+		.size = size,
+	};
+	lane_output_queue(&agent->output, &payload);
 }
 
 /* Returns true when it has taken `data`. */

@@ -164,8 +164,17 @@ write_request(struct clustersender *sender, const struct request *request, const
 	bool parts = request->size > CLUSTER_REQUEST_MAX;
 	bool taken = parts || (output->lane != NULL && lane_output_waits(output, key));
 	if (taken) {
-		lane_output_queue(output, key, parts ? LANE_PARTS : LANE_WHOLE, request->number,
-			head, head_size, block, request->payload, request->size);
+		struct lane_payload payload = {
+			.key = key,
+			.form = parts ? LANE_PARTS : LANE_WHOLE,
+			.session = request->number,
+			.head = head,
+			.head_size = head_size,
+			.block = block,
+			.at = request->payload,
+			.size = request->size,
+		};
+		lane_output_queue(output, &payload);
 	} else {
 		lane_output_write(output, head, head_size, request->payload, request->size);
 		lane_output_small(output);

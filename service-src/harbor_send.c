@@ -75,16 +75,27 @@ harbor_send_frame(struct harbor_link *link, const struct harbor_frame *frame) {
 static void
 queue_message(struct harbor_link *link, const struct harbor_frame *frame, uint64_t key) {
 	char head[FRAME_BEGIN_SIZE], trailer[FRAME_TRAILER_SIZE];
+	struct lane_payload payload = {
+		.key = key,
+		.head = head,
+		.block = frame->payload,
+		.at = frame->payload,
+		.size = frame->size,
+	};
 	if (link->parts && frame->size > LARGE_SIZE) {
-		harbor_frame_put_begin(head, ++link->last_number, frame);
-		lane_output_queue(link->output, key, LANE_PARTS, link->last_number, head,
-			FRAME_BEGIN_SIZE, frame->payload, frame->payload, frame->size);
+		payload.form = LANE_PARTS;
+		payload.session = ++link->last_number;
+		payload.head_size = FRAME_BEGIN_SIZE;
+		harbor_frame_put_begin(head, link->last_number, frame);
 	} else {
+		payload.form = LANE_WHOLE;
+		payload.head_size = FRAME_HEAD_SIZE;
+		payload.tail = trailer;
+		payload.tail_size = FRAME_TRAILER_SIZE;
 		harbor_frame_put_head(head, frame);
 		harbor_frame_put_trailer(trailer, frame);
-		lane_output_queue_frame(link->output, key, head, FRAME_HEAD_SIZE, trailer,
-			FRAME_TRAILER_SIZE, frame->payload, frame->size);
 	}
+	lane_output_queue(link->output, &payload);
 	harbor_send_touch(link);
 }
 

@@ -81,52 +81,38 @@ remove_lane(struct lane_output *output, struct lane *before) {
 	skynet_free(lane);
 }
 
-/* Puts `item`, whose head and tail are empty, behind the others of its lane. */
-static void
-append_item(struct lane_output *output, uint64_t key, struct lane_item *item) {
-	struct lane *lane = find_lane(output, key);
+static struct lane_item *
+create_item(const struct lane_payload *payload) {
+	struct lane_item *item =
+		skynet_malloc(sizeof *item + payload->head_size + payload->tail_size);
+	*item = (struct lane_item){
+		.form = payload->form,
+		.session = payload->session,
+		.block = payload->block,
+		.at = payload->at,
+		.size = payload->size,
+		.head_size = payload->head_size,
+		.tail_size = payload->tail_size,
+	};
+	if (payload->head_size > 0)
+		memcpy(item->head, payload->head, payload->head_size);
+	if (payload->tail_size > 0)
+		memcpy(item->head + payload->head_size, payload->tail, payload->tail_size);
+	return item;
+}
+
+void
+lane_output_queue(struct lane_output *output, const struct lane_payload *payload) {
+	struct lane_item *item = create_item(payload);
+	struct lane *lane = find_lane(output, payload->key);
 	if (lane == NULL)
-		lane = add_lane(output, key);
+		lane = add_lane(output, payload->key);
 	if (lane->last != NULL)
 		lane->last->next = item;
 	else
 		lane->first = item;
 	lane->last = item;
 	output->lane_size += item->size;
-}
-
-void
-lane_output_queue(struct lane_output *output, uint64_t key, enum lane_form form, uint32_t session,
-	const char *head, size_t head_size, void *block, const char *at, size_t size) {
-	struct lane_item *item = skynet_malloc(sizeof *item + head_size);
-	*item = (struct lane_item){
-		.form = form,
-		.session = session,
-		.block = block,
-		.at = at,
-		.size = size,
-		.head_size = head_size,
-	};
-	if (head_size > 0)
-		memcpy(item->head, head, head_size);
-	append_item(output, key, item);
-}
-
-void
-lane_output_queue_frame(struct lane_output *output, uint64_t key, const char *head,
-	size_t head_size, const char *tail, size_t tail_size, void *block, size_t size) {
-	struct lane_item *item = skynet_malloc(sizeof *item + head_size + tail_size);
-	*item = (struct lane_item){
-		.form = LANE_WHOLE,
-		.block = block,
-		.at = block,
-		.size = size,
-		.head_size = head_size,
-		.tail_size = tail_size,
-	};
-	memcpy(item->head, head, head_size);
-	memcpy(item->head + head_size, tail, tail_size);
-	append_item(output, key, item);
 }
 
 /* Takes the item of `session` that was not begun out of the lane. */

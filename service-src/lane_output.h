@@ -35,6 +35,20 @@ enum lane_form {
 	LANE_PARTS, /* head, then parts, each with a head of its own (lane_framing.part_head) */
 };
 
+/* A payload as it is given to lane_output_queue. */
+struct lane_payload {
+	uint64_t key; /* of its lane: lane_key */
+	enum lane_form form;
+	uint32_t session; /* what lane_output_cancel and lane_framing.part_head know it by */
+	const char *head; /* frames in front of it; NULL: none */
+	size_t head_size;
+	const char *tail; /* what ends its frame (LANE_WHOLE); NULL: nothing */
+	size_t tail_size;
+	void *block;    /* skynet_malloc; the payload lies in it */
+	const char *at; /* the payload */
+	size_t size;
+};
+
 /* A payload that waits in a lane. */
 struct lane_item {
 	struct lane_item *next;
@@ -112,16 +126,8 @@ lane_key(uint32_t sender, uint32_t target) {
 	return (uint64_t)sender << 32 | target;
 }
 
-/// Puts a payload of `size` bytes at `at` into the lane of `key`, with frames in front (borrowed).
-/// Takes `block`, in which the payload lies.
-void lane_output_queue(struct lane_output *output, uint64_t key, enum lane_form form,
-	uint32_t session, const char *head, size_t head_size, void *block, const char *at,
-	size_t size);
-
-/// As lane_output_queue, for one frame whose payload is all of `block`, between head and tail
-/// (borrowed).
-void lane_output_queue_frame(struct lane_output *output, uint64_t key, const char *head,
-	size_t head_size, const char *tail, size_t tail_size, void *block, size_t size);
+/// Puts a payload behind the others of its lane. Takes `payload->block`, borrows head and tail.
+void lane_output_queue(struct lane_output *output, const struct lane_payload *payload);
 
 /// True when a payload of `key` waits: later messages of that key must be queued behind it.
 bool lane_output_waits(const struct lane_output *output, uint64_t key);

@@ -190,6 +190,22 @@ teardown(void **state) {
 }
 
 static void
+queue(struct fixture *f, uint64_t key, enum lane_form form, uint32_t session, const char *head,
+	size_t head_size, char *block, size_t size) {
+	struct lane_payload payload = {
+		.key = key,
+		.form = form,
+		.session = session,
+		.head = head,
+		.head_size = head_size,
+		.block = block,
+		.at = block,
+		.size = size,
+	};
+	lane_output_queue(&f->output, &payload);
+}
+
+static void
 put_large(struct fixture *f, uint32_t sender, uint32_t session, size_t size) {
 	uint64_t key = lane_key(sender, 0);
 	static const struct cluster_address to = {.handle = 5};
@@ -197,8 +213,7 @@ put_large(struct fixture *f, uint32_t sender, uint32_t session, size_t size) {
 	for (size_t i = 0; i < size; i++)
 		block[i] = payload_byte(session, i);
 	size_t head_size = cluster_head_request(head, &to, false, session, size);
-	lane_output_queue(
-		&f->output, key, LANE_PARTS, session, head, head_size, block, block, size);
+	queue(f, key, LANE_PARTS, session, head, head_size, block, size);
 }
 
 static void
@@ -210,8 +225,7 @@ put_small(struct fixture *f, uint32_t sender, uint32_t session) {
 	if (lane_output_waits(&f->output, key)) {
 		char *block = skynet_malloc(3);
 		memcpy(block, "abc", 3);
-		lane_output_queue(
-			&f->output, key, LANE_WHOLE, session, head, head_size, block, block, 3);
+		queue(f, key, LANE_WHOLE, session, head, head_size, block, 3);
 	} else {
 		lane_output_write(&f->output, head, head_size, "abc", 3);
 		lane_output_small(&f->output);
@@ -288,7 +302,18 @@ a_frame_in_a_lane_has_its_tail(void **state) {
 	char head[CLUSTER_HEAD_MAX], *block = skynet_malloc(3);
 	memcpy(block, "abc", 3);
 	size_t head_size = cluster_head_request(head, &to, false, 1, 5);
-	lane_output_queue_frame(&f->output, lane_key(1, 0), head, head_size, "de", 2, block, 3);
+	struct lane_payload payload = {
+		.key = lane_key(1, 0),
+		.form = LANE_WHOLE,
+		.head = head,
+		.head_size = head_size,
+		.tail = "de",
+		.tail_size = 2,
+		.block = block,
+		.at = block,
+		.size = 3,
+	};
+	lane_output_queue(&f->output, &payload);
 	put_small(f, 1, 2);
 	f->wire.at_once = 1;
 	drain(f);
@@ -303,7 +328,7 @@ what_may_be_the_same_receiver_waits(void **state) {
 					    second = {.name = "@eight", .name_size = 6};
 	char *block = skynet_malloc(1);
 	uint64_t key = lane_key(1, cluster_target(&handle));
-	lane_output_queue(&f->output, key, LANE_PARTS, 1, NULL, 0, block, block, 1);
+	queue(f, key, LANE_PARTS, 1, NULL, 0, block, 1);
 	assert_true(lane_output_waits(&f->output, key));
 	assert_true(lane_output_waits(&f->output, lane_key(1, cluster_target(&name))));
 	assert_false(lane_output_waits(&f->output, lane_key(1, cluster_target(&other))));
