@@ -355,6 +355,10 @@ on_answer(struct clusteragent *agent, int type, int session, char *data, size_t 
 	}
 	uint32_t number = call->number, target = call->target;
 	agent_end_call(agent, call);
+	if (type == PTYPE_RESPONSE && agent_is_overloaded(agent)) {
+		agent_answer_text(agent, number, "overloaded: the answers before it are not read");
+		return false;
+	}
 	if (type == PTYPE_RESPONSE) {
 		bool parts = answer_data(agent, number, data, size);
 		agent_note_answer(agent, target, size, parts);

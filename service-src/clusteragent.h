@@ -121,6 +121,9 @@ void agent_drop_kept(struct clusteragent *agent, struct request_list *list);
 /// frame.
 void agent_note_answer(struct clusteragent *agent, uint32_t handle, size_t size, bool parts);
 
+/// Whether so many answers wait that no other can.
+bool agent_is_overloaded(const struct clusteragent *agent);
+
 /// Whether a request to a service must be kept until answers have left. Handle 0: a global name.
 bool agent_is_late(struct clusteragent *agent, uint32_t handle);
 

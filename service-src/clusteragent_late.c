@@ -11,6 +11,9 @@
  * There is no deadlock. The other end, a clustersender, always reads, so answers leave, with credit
  * or without; then what is kept is handed over, and requests are confirmed and read again. Requests
  * in the other direction have a connection of their own, and neither waits for the other.
+ *
+ * What services answer to requests that they had before cannot wait anywhere else. When it comes to
+ * a multiple of the limit, because the other node does not read, callers get an error instead.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +23,7 @@
 
 #define UNCONFIRMED_MAX UINT32_C(33554432) /* bytes of parts; larger than any window */
 #define RELEASE_MS      100 /* how long a request waits for those before it to be answered */
+#define ANSWERS_MAX     4   /* times the limit: no more answers wait, but for the last of them */
 
 /* ---- lists ---- */
 
@@ -96,6 +100,12 @@ static bool
 is_full(const struct clusteragent *agent) {
 	return agent->ours && agent->limit != 0 &&
 	       lane_output_waiting(&agent->output) > agent->limit;
+}
+
+bool
+agent_is_overloaded(const struct clusteragent *agent) {
+	return agent->limit != 0 &&
+	       lane_output_waiting(&agent->output) / ANSWERS_MAX > agent->limit;
 }
 
 bool

@@ -267,13 +267,14 @@ send_to_name(struct harbor *harbor, const char *name, struct waiting_message *me
 		harbor_refuse(harbor, message, "remote: a global name has at most 15 bytes");
 		return;
 	}
-	struct name_entry *entry = name_table_add(&harbor->names, name);
-	if (entry->handle != 0) {
+	struct name_entry *entry = name_table_find(&harbor->names, name);
+	if (entry != NULL && entry->handle != 0) {
 		send_to_named(harbor, entry, message);
 		return;
 	}
-	if (!message_queue_push(&entry->queue, message)) {
-		harbor_refuse(harbor, message, "overloaded: too much waits for that name");
+	entry = name_table_keep(&harbor->names, name, message);
+	if (entry == NULL) {
+		harbor_refuse(harbor, message, "overloaded: too much waits for names");
 		return;
 	}
 	harbor_start_ticking(harbor);

@@ -23,17 +23,32 @@ grow_queue(struct message_queue *queue) {
 	queue->capacity = capacity;
 }
 
+static bool
+has_room(size_t count, size_t bytes, size_t size) {
+	return count == 0 || (count < QUEUE_COUNT_MAX && size <= QUEUE_BYTES_MAX &&
+				     bytes <= QUEUE_BYTES_MAX - size);
+}
+
+static bool
+pool_has_room(const struct message_pool *pool, size_t size) {
+	return has_room(pool->count, pool->bytes, size);
+}
+
 bool
 message_queue_push(struct message_queue *queue, const struct waiting_message *message) {
-	bool fits = queue->count < QUEUE_COUNT_MAX && message->size <= QUEUE_BYTES_MAX &&
-		    queue->bytes <= QUEUE_BYTES_MAX - message->size;
-	if (queue->count > 0 && !fits)
+	struct message_pool *pool = queue->pool;
+	if (!has_room(queue->count, queue->bytes, message->size) ||
+		(pool != NULL && !pool_has_room(pool, message->size)))
 		return false;
 	if (queue->count == queue->capacity)
 		grow_queue(queue);
 	queue->items[(queue->first + queue->count) & (queue->capacity - 1)] = *message;
 	queue->count++;
 	queue->bytes += message->size;
+	if (pool != NULL) {
+		pool->count++;
+		pool->bytes += message->size;
+	}
 	return true;
 }
 
@@ -50,6 +65,10 @@ message_queue_pop(struct message_queue *queue, struct waiting_message *message) 
 	queue->first = (queue->first + 1) & (queue->capacity - 1);
 	queue->count--;
 	queue->bytes -= message->size;
+	if (queue->pool != NULL) {
+		queue->pool->count--;
+		queue->pool->bytes -= message->size;
+	}
 	if (queue->count == 0)
 		message_queue_fini(queue);
 	return true;
@@ -60,7 +79,11 @@ message_queue_fini(struct message_queue *queue) {
 	for (size_t i = 0; i < queue->count; i++)
 		skynet_free(queue->items[(queue->first + i) & (queue->capacity - 1)].data);
 	skynet_free(queue->items);
-	memset(queue, 0, sizeof *queue);
+	if (queue->pool != NULL) {
+		queue->pool->count -= queue->count;
+		queue->pool->bytes -= queue->bytes;
+	}
+	*queue = (struct message_queue){.pool = queue->pool};
 }
 
 /* ---- names ---- */
@@ -87,6 +110,7 @@ grow_table(struct name_table *table) {
 	struct name_table larger = {
 		.count = table->count,
 		.capacity = table->capacity == 0 ? TABLE_CAPACITY_MIN : table->capacity * 2,
+		.waiting = table->waiting,
 	};
 	larger.buckets = skynet_calloc(larger.capacity, sizeof *larger.buckets);
 	for (size_t i = 0; i < table->capacity; i++)
@@ -110,9 +134,18 @@ name_table_add(struct name_table *table, const char *name) {
 		grow_table(table);
 	entry = skynet_calloc(1, sizeof *entry);
 	memcpy(entry->name, name, NAME_SIZE);
+	entry->queue.pool = &table->waiting;
 	*place_of(table, name) = entry;
 	table->count++;
 	return entry;
+}
+
+struct name_entry *
+name_table_keep(struct name_table *table, const char *name, const struct waiting_message *message) {
+	if (!pool_has_room(&table->waiting, message->size))
+		return NULL;
+	struct name_entry *entry = name_table_add(table, name);
+	return message_queue_push(&entry->queue, message) ? entry : NULL;
 }
 
 void
@@ -125,7 +158,7 @@ name_table_each(const struct name_table *table, void (*visit)(void *ud, struct n
 
 void
 name_table_prune(struct name_table *table) {
-	struct name_table kept = {0};
+	struct name_table kept = {.waiting = table->waiting};
 	if (table->count == 0)
 		return;
 	for (size_t i = 0; i < table->capacity; i++) {

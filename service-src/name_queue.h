@@ -1,6 +1,7 @@
 /* Messages that wait for a link or for the handle behind a global name. One thread at a time.
  *
- * A queue is bounded in messages and bytes; what it holds is oldest first.
+ * A queue is bounded in messages and bytes; what it holds is oldest first. So are all messages that
+ * wait for names together.
  */
 #ifndef SKYNET_NAME_QUEUE_H
 #define SKYNET_NAME_QUEUE_H
@@ -23,11 +24,17 @@ struct waiting_message {
 	void *data; /* skynet_malloc; owned by the queue */
 };
 
+/* What is in some queues together. */
+struct message_pool {
+	size_t count, bytes;
+};
+
 /* Zero it before use. */
 struct message_queue {
 	struct waiting_message *items; /* a ring */
 	size_t first, count, capacity;
 	size_t bytes;
+	struct message_pool *pool; /* bounded as the queue is; NULL: it has none */
 };
 
 /* A global name: its handle, or what waits for it. */
@@ -38,13 +45,15 @@ struct name_entry {
 	struct message_queue queue;
 };
 
-/* Zero it before use. */
+/* Zero it before use, and leave it where it is then. */
 struct name_table {
 	struct name_entry **buckets;
 	size_t count, capacity;
+	struct message_pool waiting; /* for any name */
 };
 
-/// Takes `message->data` when it returns true; false: full (one message is always accepted).
+/// Takes `message->data` when it returns true; false: full. What is empty takes a message of any
+/// size.
 bool message_queue_push(struct message_queue *queue, const struct waiting_message *message);
 
 /// The oldest message, NULL when empty. Borrowed until the next push or pop.
@@ -61,6 +70,11 @@ struct name_entry *name_table_find(const struct name_table *table, const char *n
 
 /// As name_table_find, but makes it.
 struct name_entry *name_table_add(struct name_table *table, const char *name);
+
+/// Puts a message behind those that wait for a name, and makes its entry if there is none. Takes
+/// `message->data` and returns the entry; NULL: full.
+struct name_entry *name_table_keep(
+	struct name_table *table, const char *name, const struct waiting_message *message);
 
 /// Calls `visit` for each entry.
 void name_table_each(const struct name_table *table,

@@ -13,7 +13,7 @@ local LARGE <const> = 1000000
 local MEDIUM <const> = 100000
 local SMALL <const> = 30000
 local PROBE <const>, CONFIRM <const> = 0xffffffff, 0xfffffffe
-local OK <const>, BEGIN <const>, PART <const>, LAST <const> = 1, 2, 3, 4
+local ERROR <const>, OK <const>, BEGIN <const>, PART <const>, LAST <const> = 0, 1, 2, 3, 4
 
 ---@param body string
 local function frame(body)
@@ -28,6 +28,7 @@ end
 ---@field confirmed integer  bytes of parts of requests
 ---@field confirms boolean  it does so with what comes
 ---@field last integer  session
+---@field refusal string?  the last error
 
 ---@param peer window_peer
 ---@param body string
@@ -49,6 +50,9 @@ local function on_frame(peer, body)
 		end
 	elseif kind == OK then
 		peer.answers[session] = size
+	elseif kind == ERROR then
+		peer.answers[session] = 0
+		peer.refusal = body:sub(6)
 	end
 end
 
@@ -198,6 +202,30 @@ local function floods(peer)
 	tap.is(status().paused, 0, "then it is read again")
 end
 
+---Requests that a service has before its first answer.
+---@param peer window_peer
+local function overloads(peer)
+	skynet.call(big, "lua", "hold")
+	local first = peer.last + 1
+	for _ = 1, 30 do
+		ask(peer, "@big", "large", 0, LARGE)
+	end
+	pass(peer, "many requests are with a service")
+	skynet.send(big, "lua", "release")
+	tap.eventually(function() return peer.refusal end, "not all answers can wait")
+	tap.is(peer.refusal:match "^%w+", "overloaded", "an error tells it instead")
+	pass(peer, "small answers pass those that wait")
+	tap.ok(status().most < 4 * LIMIT + 2 * LARGE, "these have a bound: " .. status().most)
+	peer.confirms = true
+	socket.write(peer.id, frame(string.pack("<BBI4", 5, 2, WINDOW)))
+	all_answered(peer, first, peer.last, "each is answered once the other node reads")
+	local whole = 0
+	for session = first, peer.last do
+		whole = whole + (peer.answers[session] > LARGE and 1 or 0)
+	end
+	tap.ok(whole >= 2 and whole < 30, "some whole: " .. whole)
+end
+
 tap.run(function()
 	big = skynet.newservice "cluster_echo"
 	cluster.register("big", big)
@@ -210,5 +238,8 @@ tap.run(function()
 	one_by_one(port)
 	peer = new_peer(port)
 	floods(peer)
+	close(peer)
+	peer = new_peer(port)
+	overloads(peer)
 	close(peer)
 end)

@@ -92,6 +92,26 @@ local function test_waiting_for_names()
 	tap.is(second()[2], 2, "so is the second")
 end
 
+---What waits is bounded for all names together.
+local function test_room_for_names()
+	local names, calls = {}, {}
+	local large = ("x"):rep(20 << 20)
+	for i = 1, 3 do
+		names[i] = "LARGE" .. i
+		calls[i] = later(skynet.call, names[i], "lua", "echo", large)
+	end
+	tap.ok(is_waiting(calls[3]), "three large messages wait for three names")
+	local _, err = pcall(skynet.call, "LARGE4", "lua", "echo", large)
+	tap.is(skynet.error_kind(err), "overloaded", "a fourth has no room")
+	local puppet = skynet.newservice "puppet"
+	for i = 1, 3 do
+		harbor.globalname(names[i], puppet)
+		tap.eventually(calls[i], names[i] .. " is answered")
+		tap.ok(calls[i]()[2] == large, "with all its bytes")
+	end
+	tap.ok(is_waiting(later(skynet.call, "LARGE5", "lua", "echo", large)), "then there is room")
+end
+
 local function test_links()
 	harbor.link(PEER)
 	tap.ok(true, "link to a node that nobody knows returns at once")
@@ -230,6 +250,7 @@ end
 tap.run(function()
 	test_names()
 	test_waiting_for_names()
+	test_room_for_names()
 	test_links()
 	test_master(test_lost_name())
 end)

@@ -5,7 +5,7 @@
 
 size=${LARGE_SIZE:-1000000}
 rounds=${LARGE_ROUNDS:-2}
-limit=${LARGE_LIMIT:-500000}
+limit=${LARGE_LIMIT:-1500000}
 cat >"$TEST_TMP/names.lua" <<-END
 	left = "127.0.0.1:$(free_port)"
 	right = "127.0.0.1:$(free_port)"

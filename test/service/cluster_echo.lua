@@ -4,6 +4,10 @@ local skynet = require "skynet"
 local notes = {}
 local command = {}
 
+---Tasks that give their large answers when they are let go; nil: at once.
+---@type thread[]?
+local held
+
 function command.echo(...)
 	return ...
 end
@@ -22,9 +26,25 @@ function command.never()
 	skynet.wait(coroutine.running())
 end
 
+function command.hold()
+	held = {}
+end
+
+function command.release()
+	local tasks = held
+	held = nil
+	for _, task in ipairs(tasks) do
+		skynet.wakeup(task)
+	end
+end
+
 ---A large answer.
 function command.large(number, size)
 	notes[#notes + 1] = number
+	if held then
+		table.insert(held, (coroutine.running()))
+		skynet.wait()
+	end
 	return number, ("x"):rep(size)
 end
 

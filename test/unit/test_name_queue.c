@@ -114,6 +114,46 @@ frees_what_waits_for_a_name(void **state) {
 	assert_null(name_table_find(&table, name));
 }
 
+/* Pops what waits for `entry`, and gives how much that was. */
+static size_t
+drain(struct name_entry *entry) {
+	struct waiting_message message;
+	size_t count = 0;
+	while (message_queue_pop(&entry->queue, &message)) {
+		skynet_free(message.data);
+		count++;
+	}
+	return count;
+}
+
+static void
+bounds_what_waits_for_all_names_together(void **state) {
+	(void)state;
+	struct name_table table = {0};
+	char name[NAME_SIZE] = {0};
+	struct waiting_message message = {.size = QUEUE_BYTES_MAX / 100};
+	for (uint32_t i = 1; i <= 100; i++) {
+		snprintf(name, sizeof name, "NAME%u", (unsigned)i);
+		message.data = skynet_malloc(1);
+		assert_non_null(name_table_keep(&table, name, &message));
+		memset(name, 0, sizeof name);
+	}
+	assert_null(name_table_keep(&table, "OTHER\0\0\0\0\0\0\0\0\0\0", &message));
+	assert_null(name_table_find(&table, "OTHER\0\0\0\0\0\0\0\0\0\0"));
+	assert_int_equal(table.waiting.count, 100);
+	/* What has gone makes room, and nothing gets lost when the table is pruned. */
+	assert_int_equal(drain(name_table_find(&table, "NAME7\0\0\0\0\0\0\0\0\0\0")), 1);
+	name_table_prune(&table);
+	assert_int_equal(table.waiting.count, 99);
+	message.data = skynet_malloc(1);
+	struct name_entry *entry = name_table_keep(&table, "OTHER\0\0\0\0\0\0\0\0\0\0", &message);
+	assert_int_equal(drain(entry), 1);
+	message_queue_fini(&name_table_find(&table, "NAME8\0\0\0\0\0\0\0\0\0\0")->queue);
+	assert_int_equal(table.waiting.count, 98);
+	assert_int_equal(table.waiting.bytes, 98 * message.size);
+	name_table_fini(&table);
+}
+
 static void
 prunes_what_has_neither_a_handle_nor_a_message(void **state) {
 	(void)state;
@@ -161,6 +201,7 @@ main(void) {
 		cmocka_unit_test(is_bounded_in_bytes_but_takes_one_of_any_size),
 		cmocka_unit_test(finds_each_name_again),
 		cmocka_unit_test(frees_what_waits_for_a_name),
+		cmocka_unit_test(bounds_what_waits_for_all_names_together),
 		cmocka_unit_test(prunes_what_has_neither_a_handle_nor_a_message),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
