@@ -54,6 +54,19 @@ local function address_of(text)
 	return handle
 end
 
+---The service of this node that an operator means: other nodes take no such command from here.
+---@param text string?
+---@return integer handle
+local function own_address_of(text)
+	local handle = address_of(text)
+	local harbor, remote = skynet.harbor(handle)
+	if remote then
+		fail(("%s is a service of harbor %d: use the console of that node"):format(
+			skynet.address(handle), harbor))
+	end
+	return handle
+end
+
 ---@param text string?
 ---@return integer centiseconds  0 or less: for ever
 local function timeout_of(text)
@@ -172,7 +185,7 @@ define("snax NAME ARGS...", "Start a snax service", function(_, name, ...)
 end)
 
 define("kill A", "Kill a service without asking it", function(_, address)
-	return launcher_call("KILL", address_of(address))
+	return launcher_call("KILL", own_address_of(address))
 end)
 
 define("exit A", "Ask a service to leave", function(_, address)
@@ -250,15 +263,15 @@ define("trace A [PROTO] [on/off]", "Trace requests to a service", function(_, ad
 end)
 
 define("logon A", "Log the messages of a service to a file", function(_, address)
-	core.command("LOGON", skynet.address(address_of(address)))
+	core.command("LOGON", skynet.address(own_address_of(address)))
 end)
 
 define("logoff A", "Stop logging the messages of a service", function(_, address)
-	core.command("LOGOFF", skynet.address(address_of(address)))
+	core.command("LOGOFF", skynet.address(own_address_of(address)))
 end)
 
 define("signal A [N]", "Signal a service; 0 breaks into its Lua code", function(_, address, number)
-	local handle = skynet.address(address_of(address))
+	local handle = skynet.address(own_address_of(address))
 	if number and not math.tointeger(tonumber(number)) then
 		fail "Need a number"
 	end
