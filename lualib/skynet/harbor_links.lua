@@ -126,6 +126,7 @@ local function dial(peer)
 		else
 			failures = failures + 1
 			if not peer.ours and failures >= FOREIGN_DIALS then
+				skynet.error(("harbor %d at %s is not dialed any more"):format(peer.id, address))
 				peer.address = nil
 			else
 				skynet.sleep(control.backoff(failures), peer)

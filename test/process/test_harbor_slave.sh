@@ -147,6 +147,10 @@ joined "an_address_that_is_said_again_is_dialed_again" \
 	main send 040c440a05 send "$(announced "$p")" meet 02 send 05 \
 	is "$(asking 2 'harbor.connect(5)')" ""
 p=$(free_port)
+joined "a_node_of_the_reference_that_cannot_be_reached_is_given_up_with_a_line" \
+	send "$(announced "$p")" \
+	is "grep -c 'harbor 5 at 127.0.0.1:$p is not dialed any more' '$TEST_TMP/n2.out'" 1
+p=$(free_port)
 joined "the_end_of_a_link_is_told_to_who_waits" \
 	open "$p" send "$(announced "$p")" meet 02 send 05 is "$(asking 2 'harbor.connect(5)')" "" \
 	run "$(do_there 'skynet.fork(function() harbor.link(5) done.link = "broken" end)
