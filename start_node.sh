@@ -5,7 +5,8 @@
 #   start_node.sh run NAME [ROLE] [-D KEY=VALUE]...       the same in the foreground, log on stdout
 #   start_node.sh restart NAME [ROLE] [-D KEY=VALUE]...   stop and start it; what is not given stays
 #   start_node.sh stop NAME                               end it in order
-#   start_node.sh reload NAME                             log opened anew, cluster names read again
+#   start_node.sh reload NAME                             log opened anew; cluster names, secrets and
+#                                                         certificates read again
 #   start_node.sh status [NAME]                           of one node, or of all
 # The config of a role is config.ROLE. ROLE is by default that of the last start, or NAME without the
 # digits at its end: `start_node.sh game2` starts a node of role game. Configs see NAME as `node`.
@@ -30,7 +31,7 @@ fail() {
 	say "$*" >&2
 	exit "$fail_status"
 }
-help() { sed -n '2,23s/^# \{0,1\}//p' "$0"; }
+help() { sed -n '2,24s/^# \{0,1\}//p' "$0"; }
 
 # ---- Where things are ----
 
@@ -346,7 +347,7 @@ restart() {
 reload() {
 	running || fail $NOT_RUNNING "'$name' is not running"
 	signal HUP
-	say "'$name' opens its log anew and reads the names of the cluster again"
+	say "'$name' opens its log anew and reads cluster names, secrets and certificates again"
 }
 
 status() {

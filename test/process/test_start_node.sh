@@ -91,7 +91,8 @@ node stop hasty
 
 mv "$log_folder/game1.log" "$log_folder/game1.log.1"
 node reload game1
-is "reload_succeeds" "$status" 0
+is "reload_says_what_is_read_again" "$status $out" \
+	"0 start_node: 'game1' opens its log anew and reads cluster names, secrets and certificates again"
 check "and_opens_the_log_anew" wait_for test -e "$log_folder/game1.log"
 
 node start second data -D 'greeting=two words *' -Dother=1
