@@ -179,7 +179,6 @@ end
 ---@class skynet.multicast.topic
 ---@field topic string?  its name; nil when deleted
 ---@field private channel integer?  of this node, while subscribed
----@field private joining boolean?
 ---@field private conf skynet.multicast.conf
 local topic_methods = {}
 
