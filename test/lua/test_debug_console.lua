@@ -110,7 +110,8 @@ local function services()
 		fails(command .. " 123456789", "^Not a valid name$", command .. " refuses a long address")
 	end
 	for command in ("kill logon logoff signal"):gmatch "%a+" do
-		fails(command .. " :02000009", "^:02000009 is a service of harbor 2: use the console of that node$",
+		fails(command .. " :02000009",
+			"^:02000009 is a service of harbor 2: use the console of that node$",
 			command .. " refuses a service of another node")
 	end
 	fails("ping " .. short, "call to invalid address", "ping shows that a service is dead")
