@@ -336,7 +336,9 @@ local function connect(self, once, deadline)
 			end
 			skynet.error(string.format("Connect failed %s: %s",
 				address_text(self), message))
-			if once or self.__closed then
+			if deadline and skynet.now() >= deadline then
+				error("timeout", 3)
+			elseif once or self.__closed then
 				error(SOCKET_ERROR)
 			end
 		end

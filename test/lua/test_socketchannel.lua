@@ -438,6 +438,18 @@ local function test_timeouts(port)
 	channel:close()
 end
 
+-- Nobody accepts: the system takes a few connections and lets the others wait.
+local function test_connect_timeout()
+	local listener, _, port = socket.listen(LOCAL, 0, 1)
+	for i = 1, 4 do
+		local channel = socketchannel.channel { host = LOCAL, port = port, timeout = 5 }
+		tap.raises(function() channel:request("echo x\n", line) end, "timeout",
+			"a deadline counts while connecting too: " .. i)
+		channel:close()
+	end
+	socket.close(listener)
+end
+
 local function test_overload(port)
 	local seen = {}
 	local channel = socketchannel.channel {
@@ -494,6 +506,7 @@ tap.run(function()
 	test_sessions(port)
 	test_session_failures(port)
 	test_timeouts(port)
+	test_connect_timeout()
 	test_overload(port)
 	test_own_methods(port)
 	test_collection(port)
