@@ -33,13 +33,16 @@ is "it_says_so_in_one_line" "$(lines "$err")" 1
 is "the_owner_of_the_id_lives_on" "$(ask 3 'skynet.call("NODE2", "lua", "echo", "x")')" x
 
 # ---- a machine that stands still: all sleep for longer than silence may last ----
+# At once: nobody is to see another one stand still.
+at_once() {
+	kill "-$1" "$(cat "$TEST_TMP/n1.pid")" "$(cat "$TEST_TMP/n2.pid")" "$(cat "$TEST_TMP/n3.pid")"
+}
+at_once STOP
 for id in 1 2 3; do
 	freeze n$id
 done
 sleep 5
-for id in 1 2 3; do
-	thaw n$id
-done
+at_once CONT
 for id in 1 2 3; do
 	ask $id '(function() skynet.sleep(150) end)()' >/dev/null
 done

@@ -4,8 +4,8 @@
 . test/process/harbor.sh
 . test/process/harbor_peer.sh
 
-# no signs of life between what the peer expects
-quiet='harbor_heartbeat = 60'
+# no signs of life between what the peer expects, however long all of it takes
+quiet='harbor_heartbeat = 3600'
 up 1 "$quiet"
 
 # what the members say to each other: frames of type error to handle 0

@@ -20,7 +20,7 @@ slave() {
 
 begin() {
 	master_port=$(free_port)
-	node 2
+	node 2 "harbor_heartbeat = $heartbeat"
 	start n2
 }
 
@@ -59,9 +59,12 @@ do_there() {
 
 # ---- joining ----
 # with a table behind W that says that node 5, which will dial, is one of ours
+heartbeat=1
 slave "a_peer_of_ours_that_says_nothing_at_all_is_lost" send 0d0c570a0106246f7572730c0500 \
 	dial "$port_2" send 05 \
 	is "grep -c 'harbor 5 is disconnected: the peer is silent' '$TEST_TMP/n2.out'" 1
+# from here on the script may take its time
+heartbeat=3600
 begin
 is "H_has_id_and_address_as_in_the_reference" "$(peer - open "$master_port" accept \
 	control "0c480a02$(hello 2 "$port_2" | cut -c11-)")" ok
