@@ -124,6 +124,7 @@ config() {
 		cat <<-'END'
 			thread = 2
 			harbor = 0
+			shutdown_timeout = 60
 			start = "idle"
 			luaservice = "./service/?.lua;./test/process/service/?.lua;./examples/?.lua"
 			lua_path = "./lualib/?.lua;./lualib/?/init.lua"

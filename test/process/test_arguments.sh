@@ -27,15 +27,15 @@ END
 run good --check -D thread=3 -Dgreeting=hello
 is "check_succeeds" "$status" 0
 out=$(cat "$TEST_TMP/good.out")
-like "check_prints_value_and_line" "$out" "*  root = ./	-- $TEST_TMP/good:6
+like "check_prints_value_and_line" "$out" "*  root = ./	-- $TEST_TMP/good:7
 *"
 like "check_prints_what_the_command_line_gave" "$out" "*  thread = 3	-- command line
 *"
 like "options_may_stick_to_their_value" "$out" "*  greeting = hello	-- command line
 *"
-like "check_prints_defaults" "$out" "*  shutdown_timeout = 10	-- default
+like "check_prints_defaults" "$out" "*  stall_timeout = 5	-- default
 *"
-like "check_hints_at_typing_errors" "$out" "*  thred = 4	-- $TEST_TMP/good:7; hint: did you mean 'thread'?
+like "check_hints_at_typing_errors" "$out" "*  thred = 4	-- $TEST_TMP/good:8; hint: did you mean 'thread'?
 *"
 like "check_hides_passwords" "$out" "*  console_password = (hidden)	*"
 run good --check
@@ -46,7 +46,7 @@ mailbox_policy = "panic"
 END
 run bad --check
 is "check_fails_for_a_bad_config" "$status $err" \
-	"1 skynet: $TEST_TMP/bad:6: 'mailbox_policy' must be one of block|reject|drop, not 'panic'"
+	"1 skynet: $TEST_TMP/bad:7: 'mailbox_policy' must be one of block|reject|drop, not 'panic'"
 "$SKYNET" --check "$TEST_TMP/good" "$TEST_TMP/bad" "$TEST_TMP/good" >"$TEST_TMP/out" 2>/dev/null
 is "check_goes_on_to_the_next_config_but_fails" "$? $(grep -c 'good:$' "$TEST_TMP/out")" "1 2"
 finish

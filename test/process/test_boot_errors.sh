@@ -17,19 +17,19 @@ run node
 is "missing_config" "$status $err" \
 	"1 skynet: $TEST_TMP/node: cannot open '$TEST_TMP/node': No such file or directory"
 
-fails "syntax_error" ":6: unexpected symbol*" <<-'END'
+fails "syntax_error" ":7: unexpected symbol*" <<-'END'
 	thread = = 2
 END
-fails "value_of_a_wrong_type" ":6: Invalid config table key = thread *" <<-'END'
+fails "value_of_a_wrong_type" ":7: Invalid config table key = thread *" <<-'END'
 	thread = {}
 END
-fails "thread_0" ":6: Invalid thread 0 , should be in [[]1,1024]" <<-'END'
+fails "thread_0" ":7: Invalid thread 0 , should be in [[]1,1024]" <<-'END'
 	thread = 0
 END
-fails "unknown_variable" ":6: os.getenv() failed: SKYNET_TEST_NO_SUCH *" <<-'END'
+fails "unknown_variable" ":7: os.getenv() failed: SKYNET_TEST_NO_SUCH *" <<-'END'
 	name = "$SKYNET_TEST_NO_SUCH"
 END
-fails "search_path_without_a_question_mark" ":6: Invalid C service path: *" <<-'END'
+fails "search_path_without_a_question_mark" ":7: Invalid C service path: *" <<-'END'
 	cpath = "./cservice"
 END
 fails "missing_log_service" ": Can't launch no_such_log service*" <<-'END'

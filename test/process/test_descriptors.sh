@@ -66,11 +66,11 @@ fi
 pid=$!
 echo "$pid" >"$TEST_TMP/node.pid"
 check "a_node_with_1000_descriptors_is_up" logged node "crowded: up"
-check "it_answers" answered
+check "it_answers" wait_for answered
 
+since=$(date +%s)
 (ulimit -n 10500 && exec perl "$TEST_TMP/crowd.pl" "$path" "$TEST_TMP" 10000 2>"$TEST_TMP/crowd.err") &
 crowd=$!
-since=$(date +%s)
 echo "$crowd" >"$TEST_TMP/crowd.pid"
 check "10000_clients_get_through_to_it" wait_for test -s "$TEST_TMP/connected"
 cat "$TEST_TMP/crowd.err"

@@ -54,19 +54,18 @@ is "the_process_ends_well" "$status" 0
 count=${HARBOR_NODES:-100}
 [ -z "${SKYNET_SANITIZE:-}" ] || count=${HARBOR_NODES:-20}
 id=1
-nodes=
+set --
 while [ $id -le "$count" ]; do
 	# so many ports could not be picked without meeting those of connections
 	eval "port_$id=0"
 	node $id "address = \"unix:$TEST_TMP/h$id\"
 shutdown_timeout = 60
 harbor_heartbeat = 60" # a busy machine is no reason to give each other up
-	[ $id -eq 1 ] || nodes="$nodes $TEST_TMP/n$id"
+	[ $id -eq 1 ] || set -- "$@" "$TEST_TMP/n$id"
 	id=$((id + 1))
 done
 cp "$TEST_TMP/n1" "$TEST_TMP/many"
-# shellcheck disable=SC2086
-start many $nodes
+start many "$@"
 check "${count}_nodes_boot_in_one_process" wait_for ask "$count" 'true'
 # the connections to the master are all that they need: two ends for each, and two listeners
 [ ! -d /proc/self/fd ] ||

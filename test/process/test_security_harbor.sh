@@ -92,17 +92,16 @@ done
 # ---- a hundred nodes in one process ----
 count=${HARBOR_NODES:-100}
 [ -z "${SKYNET_SANITIZE:-}" ] || count=${HARBOR_NODES:-20}
-nodes=
+set --
 for id in $(seq 1 "$count"); do
 	eval "port_$id=0"
 	node "$id" "$(tls one ours)
 address = 'unix:$TEST_TMP/h$id'
 shutdown_timeout = 60
 harbor_heartbeat = 60"
-	[ "$id" -eq 1 ] || nodes="$nodes $TEST_TMP/n$id"
+	[ "$id" -eq 1 ] || set -- "$@" "$TEST_TMP/n$id"
 done
-# shellcheck disable=SC2086
-start n1 $nodes
+start n1 "$@"
 all_up() {
 	[ "$(grep -c 'test node is up' "$TEST_TMP/n1.out")" -eq "$count" ]
 }

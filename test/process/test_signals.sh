@@ -52,7 +52,7 @@ done
 for when in start later; do
 	config "stuck_$when" <<-END
 		start = "never_returns $when"
-		shutdown_timeout = 0.3
+		shutdown_timeout = 1
 	END
 	start "stuck_$when"
 	logged "stuck_$when" "never_returns: looping"
