@@ -17,14 +17,15 @@
 
 int luaopen_skynet_cluster_core(lua_State *L);
 
-/* A payload: a block that is taken, or a string. */
+/* A payload as a Lua function gets it: a string, or a block of skynet_malloc. */
 struct payload {
 	const char *data;
 	size_t size;
-	void *block; /* to be freed, or NULL */
+	void *block; /* the block; NULL when it is a string, which stays with Lua */
 };
 
-/* Reads arguments `index` and `index` + 1. */
+/* Reads a payload from argument `index`; when that is a block, argument `index` + 1 is its size.
+ * Raises when it is neither. */
 static struct payload
 check_payload(lua_State *L, int index) {
 	struct payload payload = {NULL, 0, NULL};
@@ -42,7 +43,7 @@ check_payload(lua_State *L, int index) {
 	return payload;
 }
 
-/* Appends a frame to the table at the top of the stack. */
+/* Appends a frame, made of its head and its data, to the table at the top of the stack. */
 static void
 append_frame(lua_State *L, const char *head, size_t head_size, const char *data, size_t size) {
 	luaL_Buffer buffer;
@@ -56,12 +57,14 @@ append_frame(lua_State *L, const char *head, size_t head_size, const char *data,
 
 /* ---- requests ---- */
 
-/* Reads an address. Returns what is wrong with it, at the top of the stack, or NULL. */
+/* Reads an address, a handle or a name. Returns NULL, or what is wrong with it, which is at the top
+ * of the stack then. */
 static const char *
 read_address(lua_State *L, int index, struct cluster_address *to) {
 	*to = (struct cluster_address){.handle = 0};
 	if (lua_type(L, index) == LUA_TNUMBER) {
-		/* One with a fraction asks for a name, as it ever did. */
+		/* A number with a fraction becomes handle 0, which asks for a name: so does the
+		 * reference. */
 		to->handle = (uint32_t)lua_tointeger(L, index);
 		return NULL;
 	}
@@ -75,7 +78,7 @@ read_address(lua_State *L, int index, struct cluster_address *to) {
 		L, "name length is invalid, must be between 1 and 255 characters: %s", to->name);
 }
 
-/* Pushes the frames behind the begin frame as a table. */
+/* Pushes a table with the frames that follow the first one: the parts of the payload. */
 static void
 push_parts(lua_State *L, uint32_t session, const char *data, size_t size) {
 	char head[CLUSTER_HEAD_MAX];
@@ -154,7 +157,8 @@ pack_trace(lua_State *L) {
 	return 1;
 }
 
-/* Arguments 1 and 2: a block that stays with the caller, or a string. */
+/* Reads a frame from argument 1: a string, or a block with its size in argument 2. It stays with
+ * the caller. */
 static const char *
 check_frame(lua_State *L, size_t *size) {
 	if (lua_type(L, 1) != LUA_TLIGHTUSERDATA)
@@ -187,7 +191,7 @@ raise_malformed(lua_State *L, const char *frame, size_t size) {
 	}
 }
 
-/* Pushes a block with a copy, and its size. */
+/* Pushes a copy of the bytes, as a block that the Lua side has to free, and its size. */
 static void
 push_block(lua_State *L, const char *data, size_t size) {
 	void *block = skynet_malloc(size);
@@ -319,8 +323,9 @@ append(lua_State *L) {
 	return 0;
 }
 
-/* Copies the part behind element `index` to `block`, if it is given and has room, and frees it.
- * Returns its size. */
+/* Takes a part out of the list, whose elements `index` and `index` + 1 are its block and its size,
+ * and frees it. Copies it to `block` first, unless that is NULL or has no room for it. Returns the
+ * size of the part. */
 static size_t
 take_part(lua_State *L, lua_Integer index, char *block, size_t room) {
 	lua_rawgeti(L, 1, index);

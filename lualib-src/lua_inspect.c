@@ -1,4 +1,6 @@
-/* Lists tasks and ends single ones, for debugging. */
+/* What the debug console asks about the tasks of a service: which there are, where they come from
+ * and what they wait for. Also ends single ones.
+ */
 #include "lua_inspect.h"
 
 #include "lua_task.h"
@@ -108,7 +110,7 @@ kill_task(lua_State *L) {
 		return 0;
 	bool is_start = service->starting == task && !service->exiting;
 	task_kill(service, task);
-	/* Whoever waits for the service would wait for ever. */
+	/* Without this, who has launched the service would wait for ever. */
 	if (is_start) {
 		skynet_error(service->context, "init service failed: %s", reason);
 		service->start_failed(service, reason, sizeof reason - 1);

@@ -1,5 +1,5 @@
-/* See netpack.h. Unfinished frames sit in a hash table by connection id (chained, grown by
- * doubling), finished ones in a ring. One thread at a time.
+/* Frames that have not fully arrived are in a hash table, by the id of their connection: chained,
+ * and doubled when it is full. Complete ones wait in a ring. One thread at a time.
  */
 #include "netpack.h"
 
@@ -14,13 +14,13 @@
 #define PARTIAL_SIZE_MIN 64
 #define RING_COUNT_KEEP  1024
 
-/* The beginning of one frame: header bytes first, then payload. */
+/* What has come of a frame: bytes of the header, then of the payload. */
 struct partial {
 	struct partial *next;
 	int id;
 	unsigned char header[NETPACK_HEADER_SIZE];
-	size_t header_size; /* header bytes that are there */
-	size_t size;        /* payload bytes that are there */
+	size_t header_size; /* bytes of it that have come */
+	size_t size;        /* bytes of the payload that have come */
 	size_t capacity;
 	char *data;
 };
@@ -67,7 +67,8 @@ partial_free(struct partial *partial) {
 	skynet_free(partial);
 }
 
-/* The link that points to the partial of `id`, or the empty link at the end of its chain. */
+/* The pointer to the unfinished frame of connection `id`; when there is none, the NULL at the end
+ * of the chain that it would be in. */
 static struct partial **
 find_link(struct netpack *pack, int id) {
 	struct partial **link = &pack->buckets[(uint32_t)id & (pack->bucket_count - 1)];
@@ -125,7 +126,8 @@ copy_payload(const char *data, size_t size) {
 	return copy;
 }
 
-/* Grows by doubling up to `limit`, which is the size of the whole payload. */
+/* Adds bytes to the payload. Its block is doubled when it is full, up to `limit`, the size of the
+ * whole payload: memory grows with what has come, not with what is announced. */
 static void
 partial_append(struct partial *partial, const char *data, size_t size, size_t limit) {
 	size_t needed = partial->size + size;
@@ -147,7 +149,8 @@ partial_append(struct partial *partial, const char *data, size_t size, size_t li
 	partial->data[needed] = '\0';
 }
 
-/* Feeds the unfinished frame at `link` from `data`. Returns how many bytes it used. */
+/* Adds bytes from `data` to the unfinished frame at `link`, and queues it when it is complete.
+ * Returns how many bytes it has used. */
 static size_t
 continue_partial(struct netpack *pack, struct partial **link, const char *data, size_t size) {
 	struct partial *partial = *link;
@@ -188,7 +191,8 @@ start_partial(struct netpack *pack, int id, const char *data, size_t size) {
 	continue_partial(pack, link, data, size);
 }
 
-/* True when the block is exactly one frame: it then becomes the frame itself, without a copy. */
+/* When the block is exactly one frame, takes it for the frame itself, so that nothing is copied
+ * into another block. Returns false when it is not. */
 static bool
 take_whole_block(struct netpack *pack, int id, char *data, size_t size) {
 	if (size <= NETPACK_HEADER_SIZE ||
@@ -241,7 +245,7 @@ netpack_pop(struct netpack *pack, struct netpack_frame *frame) {
 	*frame = pack->ring[pack->ring_head];
 	pack->ring_head = (pack->ring_head + 1) & (pack->ring_count - 1);
 	pack->ring_used--;
-	/* A burst of tiny frames must not pin its ring for ever. */
+	/* After a burst of many small frames, the large ring is given back. */
 	if (pack->ring_used == 0 && pack->ring_count > RING_COUNT_KEEP) {
 		resize_ring(pack, RING_COUNT_MIN);
 	}

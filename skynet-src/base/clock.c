@@ -9,12 +9,14 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
-/* A reader goes by ticks for so long. */
+/* For so long a reader counts ticks of the processor before it reads the clock of the system again.
+ */
 #define READ_INTERVAL_NS UINT64_C(10000000)
-/* Ticks and clock are read one after the other; a pair is used to tell the rate of the ticks when
- * that took less than this part of the time since the pair before. */
+/* How long a tick takes is measured between two readings of both ticks and clock. These are read
+ * one after the other: a pair counts only if that took less than this part of the time since the
+ * pair before. */
 #define PAIR_PRECISION 20000
-/* What the first rate is told from. */
+/* The first measurement takes at least so many ticks. */
 #define FIRST_TICKS UINT64_C(1000000)
 #define TICK_SOURCE "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
@@ -39,8 +41,8 @@ system_wall_ns(const struct clock *clock) {
 
 static uint64_t
 manual_monotonic_ns(const struct clock *clock) {
-	/* Acquire pairs with the release of clock_advance: what was done before the clock moved is
-	   seen by whoever sees the new time. */
+	/* Acquire pairs with the release of clock_advance: a thread that sees the new time also
+	 * sees what was done before the clock was moved. */
 	return atomic_load_explicit(&clock->manual_ns, memory_order_acquire);
 }
 
@@ -59,8 +61,8 @@ init(struct clock *clock, uint64_t (*monotonic)(const struct clock *),
 	atomic_init(&clock->manual_ns, 0);
 }
 
-/* True when the kernel itself takes the time from the ticks: it has checked that they can be
- * trusted. */
+/* True when the kernel of the system takes its own time from the ticks: then it has checked that
+ * they can be trusted. */
 static bool
 ticks_are_steady(void) {
 #if defined(__x86_64__) && defined(__linux__)
@@ -103,8 +105,8 @@ clock_reader_init(struct clock_reader *reader, const struct clock *clock) {
 	reader->limit = 1;
 }
 
-/* Notes how long a tick takes. When that is not what it was, the machine was suspended or moved:
- * then it is to be told anew. */
+/* Notes how long a tick takes. When that has changed, the machine was suspended or moved to another
+ * one, and it has to be measured anew. */
 static void
 set_rate(struct clock_reader *reader, uint64_t scale) {
 	uint64_t before = reader->scale;
@@ -119,15 +121,15 @@ clock_reader_read(struct clock_reader *reader) {
 	uint64_t now = clock_monotonic_ns(reader->clock);
 	uint64_t gap = clock_ticks() - ticks;
 	uint64_t since = ticks - reader->ticks, elapsed = now - reader->ns;
-	/* Too close to the pair before to tell a rate: keep that. */
+	/* It is too early to measure: the pair before stays. */
 	if (reader->scale == 0 && since < FIRST_TICKS)
 		return now;
-	/* Interrupted between the two: no pair. */
+	/* The thread was interrupted between the two readings. */
 	if (gap >= since / PAIR_PRECISION)
 		return now;
 	reader->ticks = ticks;
 	reader->ns = now;
-	/* After a long sleep the rate from before will do. */
+	/* After a long sleep the length of a tick from before is good enough. */
 	if (elapsed < NS_PER_S)
 		set_rate(reader, (elapsed << 32) / since);
 	return now;

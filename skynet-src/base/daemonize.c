@@ -16,7 +16,7 @@
 
 #define PID_TEXT_SIZE 32
 
-/* The number at the start of the file, 0 when there is none. */
+/* Returns the process id in the file, 0 when there is none. */
 static pid_t
 read_pid(int fd) {
 	char text[PID_TEXT_SIZE];
@@ -57,7 +57,7 @@ static int
 write_pid(struct daemonize *daemon, struct skynet_error *error) {
 	char text[PID_TEXT_SIZE];
 	int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-	/* Without cutting the file first, digits of a longer old number would stay behind ours. */
+	/* The file is emptied first: digits of an old, longer number would stay behind ours. */
 	errno = ENOSPC;
 	if (ftruncate(daemon->pid_fd, 0) != 0 ||
 		pwrite(daemon->pid_fd, text, (size_t)size, 0) != size)
@@ -95,7 +95,7 @@ await_child(pid_t child, int fd) {
 		return WEXITSTATUS(status);
 	if (ended == child && WIFSIGNALED(status))
 		return 128 + WTERMSIG(status);
-	return 1; /* ended well without ever being ready: that is a failure all the same */
+	return 1; /* it ended with 0, but was never ready: that is a failure too */
 }
 
 static int

@@ -40,7 +40,8 @@ error_text(int code) {
 	return entry ? entry->text : "unknown";
 }
 
-/* There are two strerror_r: one returns the text, the other a status. */
+/* There are two versions of strerror_r, and the headers decide which one this is: that of GNU
+ * returns the text, that of POSIX a status. */
 static inline const char *
 text_of_pointer(const char *text, const char *buffer) {
 	(void)buffer;
@@ -57,7 +58,8 @@ text_of_status(int status, const char *buffer) {
 		 : text_of_status, default             \
 		 : text_of_pointer)(strerror_r(number, buffer, size), buffer)
 
-/* Adds formatted text at `used`; returns the new length, never past the end. */
+/* Writes formatted text behind the first `used` bytes. Returns the new length. What does not fit is
+ * cut off. */
 static size_t __attribute__((format(printf, 3, 0)))
 append_formatted(struct skynet_error *error, size_t used, const char *format, va_list arguments) {
 	size_t room = sizeof(error->text) - used;

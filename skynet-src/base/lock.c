@@ -22,7 +22,8 @@ die(const char *what, int rank) {
 	abort();
 }
 
-/* Locks may be released in any order, so the highest need not be the last. */
+/* Locks may be released in any order, so the last rank in the list need not be the highest: all are
+ * compared. */
 void
 lock_debug_acquire(int rank) {
 	for (int i = 0; i < held_count; i++) {

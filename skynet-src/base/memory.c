@@ -13,23 +13,26 @@
 #include "base/error.h"
 #include "skynet_malloc.h"
 
-/* jemalloc, when it is linked. The one place that knows. */
+/* Functions of jemalloc: NULL when the process uses another allocator. Only this file knows of it.
+ */
 extern int mallctl(const char *name, void *old_value, size_t *old_size, void *new_value,
 	size_t new_size) __attribute__((weak));
 extern void sdallocx(void *block, size_t size, int flags) __attribute__((weak));
 extern void malloc_stats_print(void (*write)(void *ud, const char *text), void *ud,
 	const char *options) __attribute__((weak));
 
-/* Read by jemalloc when the process starts; MALLOC_CONF in the environment wins. As it comes, it
- * gives a block of 8 MiB and more back to the system as soon as it is freed: a service that gets
- * large messages would have each of them mapped and cleared anew. */
+/* jemalloc reads this variable when the process starts; what MALLOC_CONF in the environment says
+ * goes before it. By default jemalloc gives a block of 8 MiB or more back to the system as soon as
+ * it is freed, and a service that gets large messages would have each of them mapped and cleared
+ * anew. */
 extern const char *const malloc_conf;
 __attribute__((visibility("default"))) const char *const malloc_conf =
 	"oversize_threshold:268435456";
 
 /* ---- allocation ---- */
 
-/* stdio may need memory, so the line is made on the stack. */
+/* Ends the process with a line on stderr. The line is made on the stack, because stdio may need
+ * memory. */
 static _Noreturn __attribute__((cold)) void
 out_of_memory(size_t size) {
 	char line[96];
@@ -37,7 +40,7 @@ out_of_memory(size_t size) {
 		line, sizeof(line), "skynet: out of memory: cannot allocate %zu bytes\n", size);
 	if (length > 0) {
 		ssize_t written = write(STDERR_FILENO, line, (size_t)length);
-		(void)written; /* nothing is left to be done about it */
+		(void)written; /* if this fails too, nothing can be done */
 	}
 	abort();
 }
@@ -111,7 +114,7 @@ skynet_strdup(const char *text) {
 void *
 skynet_lalloc(void *block, size_t old_size, size_t new_size) {
 	if (new_size == 0) {
-		/* Told the size, jemalloc need not look it up. */
+		/* jemalloc is faster when it is told the size and need not look it up. */
 		if (sdallocx != NULL && block != NULL && old_size != 0)
 			sdallocx(block, old_size, 0);
 		else
@@ -128,7 +131,7 @@ memory_has_statistics(void) {
 	return mallctl != NULL;
 }
 
-/* A value of unknown width: jemalloc tells its size when asked with the wrong one. */
+/* Reads a value whose width is not known: jemalloc refuses a wrong width, so each one is tried. */
 static int
 read_value(const char *name, void *value, size_t capacity, size_t *size) {
 	static const size_t widths[] = {sizeof(size_t), sizeof(uint32_t), sizeof(bool)};
@@ -187,7 +190,7 @@ memory_total(void) {
 	return stat_or_zero("stats.allocated");
 }
 
-/* The number with which jemalloc's names stand for all arenas together. */
+/* 4096 is jemalloc's MALLCTL_ARENAS_ALL: the sum of all arenas. */
 #define ALL_ARENAS "stats.arenas.4096."
 
 size_t

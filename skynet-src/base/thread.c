@@ -28,14 +28,15 @@ thread_processor_count(void) {
  * it asks for would end before that of the one that runs. By default all ask for about 3 ms. */
 #define TURN_NS UINT64_C(200000)
 
-/* struct sched_attr, which not every C library has, as it was first: 48 bytes. */
+/* struct sched_attr of the kernel, in its first version of 48 bytes: not every C library declares
+ * it. */
 struct attributes {
 	uint32_t size;
 	uint32_t policy;
 	uint64_t flags;
 	int32_t nice;
 	uint32_t priority;
-	uint64_t runtime; /* before Linux 6.12 without meaning for threads of no special class */
+	uint64_t runtime; /* the turn; before Linux 6.12 ordinary threads have none */
 	uint64_t deadline;
 	uint64_t period;
 };

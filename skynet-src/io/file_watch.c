@@ -98,14 +98,16 @@ static void
 find_folder(struct file_watch *watch) {
 	int before = watch->folder_wd, above = watch->above_wd;
 	watch->above_wd = -1;
-	/* What happens in a folder that was moved away is no concern. */
+	/* The folder was moved away, if it was there: what happens in it does not matter any more.
+	 */
 	if (before >= 0 && watch->real_wd == before)
 		watch->real_wd = -1;
 	while ((watch->folder_wd = watch_folder(watch, watch->folder)) < 0) {
 		int wd = watch_above(watch);
 		if (wd == watch->above_wd)
 			break;
-		/* It may have been made before this was watched: look again. */
+		/* The folder may have been made before the one above was watched, so this looks
+		 * again. */
 		watch->above_wd = wd;
 	}
 	if (watch->folder_wd >= 0)
@@ -131,7 +133,8 @@ file_watch_create(const char *path, struct skynet_error *error) {
 	return watch;
 }
 
-/* Whether the path leads to another file than before: something in the folder may be part of it. */
+/* True when the path leads to another file than before. Any change in the folder may cause that,
+ * because the path may go through links in it. */
 static bool
 leads_elsewhere(const struct file_watch *watch) {
 	struct stat now;
@@ -139,7 +142,7 @@ leads_elsewhere(const struct file_watch *watch) {
 	       (now.st_dev != watch->seen.st_dev || now.st_ino != watch->seen.st_ino);
 }
 
-/* Whether other users may read the file now: it may have been refused before. */
+/* True when owner or permissions have changed: this process may be allowed to read the file now. */
 static bool
 has_other_rights(const struct file_watch *watch) {
 	struct stat now;
@@ -148,7 +151,8 @@ has_other_rights(const struct file_watch *watch) {
 		       now.st_gid != watch->seen.st_gid);
 }
 
-/* Whether what has just been made is complete: a file is not, its end will be told. */
+/* True when what has just been made in the folder is a link, and complete with that. A new file is
+ * not: another event tells when it was written. */
 static bool
 is_link(const char *path) {
 	struct stat made;
@@ -197,7 +201,7 @@ file_watch_changed(struct file_watch *watch) {
 	if (moved) {
 		bool was_there = watch->folder_wd >= 0;
 		find_folder(watch);
-		/* Gone is a change as well. */
+		/* A file whose folder has gone has changed too. */
 		changed = changed || was_there || leads_elsewhere(watch);
 	}
 	if (changed)

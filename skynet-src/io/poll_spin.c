@@ -1,9 +1,12 @@
-/* See the header. An attempt that fails costs what two that succeed have gained. */
+/* Decides by experience whether to look for events before sleeping: attempts that find something
+ * give credit, and one that fails takes away what two of them have given.
+ */
 #include "io/poll_spin.h"
 
 #define CREDIT_MAXIMUM 8
 #define FAILURE_COST   2
-/* Without credit, one wait of so many is used for an attempt. */
+/* Without credit, there is one attempt in so many waits, to find out whether it is worth it again.
+ */
 #define ATTEMPT_INTERVAL 32
 
 bool

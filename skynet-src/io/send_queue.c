@@ -4,7 +4,7 @@
 
 #include "skynet_malloc.h"
 
-/* A buffer up to SMALL bytes is copied into a chunk that has room for many such. */
+/* A message of up to SMALL_SIZE bytes is copied into a chunk, which has room for several. */
 #define SMALL_SIZE   ((size_t)2048)
 #define GATHER_SIZE  ((size_t)16384)
 #define ADDRESS_SIZE 32
@@ -123,15 +123,15 @@ void
 send_queue_push(struct send_queue *queue, struct send_bytes *bytes, size_t offset, bool low) {
 	size_t size = bytes->size - offset;
 	queue->size += size;
-	/* Low ones stay apart: what is partly sent must be finished, so it should be no more than
-	 * one. */
+	/* Messages of low priority have a chunk each. One that is partly sent must be finished
+	 * before anything else, and that should hold up no more than one message. */
 	if (low || size > SMALL_SIZE) {
 		list_append(low ? &queue->low : &queue->high, chunk_wrap(bytes, offset));
 		return;
 	}
 	struct send_chunk *last = queue->high.tail;
 	if (last == NULL || last->room < size) {
-		/* The first one is often the only one. */
+		/* The first chunk is often the only one, so it is a small one. */
 		last = chunk_create(queue->high.head == NULL ? SMALL_SIZE : GATHER_SIZE);
 		list_append(&queue->high, last);
 	}
@@ -196,7 +196,8 @@ send_queue_consume(struct send_queue *queue, size_t size) {
 		chunk->data += size;
 		chunk->size -= size;
 		if (low) {
-			/* Partly sent: nothing may come between. */
+			/* The chunk is partly sent, and nothing may come between: it goes on as one
+			 * of high priority, to which nothing is added. */
 			list_shift(&queue->low);
 			list_append(&queue->high, chunk);
 			chunk->room = 0;

@@ -24,7 +24,8 @@ parse_unix(struct socket_address *address, const char *path) {
 	memcpy(local->sun_path, path, length);
 	size_t header = offsetof(struct sockaddr_un, sun_path);
 	if (path[0] == '@') {
-		/* An abstract name begins with a NUL and is as long as the size says. */
+		/* The name of an abstract socket begins with a NUL; its length follows from the
+		 * size of the address. */
 		if (length == 1)
 			return SKYNET_EADDRESS;
 		local->sun_path[0] = '\0';
@@ -68,7 +69,8 @@ parse_v6(struct socket_address *address, const char *host, int port) {
 	return true;
 }
 
-/* A name for the resolver: printable ASCII without what belongs to other forms. */
+/* True for what may be the name of a host: printable ASCII, without the characters that other forms
+ * of address have. */
 static bool
 may_be_name(const char *host, size_t length) {
 	if (length == 0 || length >= SOCKET_ADDRESS_HOST_SIZE)
@@ -151,7 +153,8 @@ print_unix(const struct socket_address *address, char *text, size_t size) {
 	bool is_abstract = length > 0 && local->sun_path[0] == '\0';
 	const char *path = is_abstract ? local->sun_path + 1 : local->sun_path;
 	size_t path_length = is_abstract ? length - 1 : strnlen(local->sun_path, length);
-	/* An abstract name may hold any byte; what follows a NUL is not shown. */
+	/* The name of an abstract socket may have any byte in it. What follows a NUL is not shown.
+	 */
 	snprintf(text, size, SOCKET_ADDRESS_UNIX "%s%.*s", is_abstract ? "@" : "", (int)path_length,
 		path);
 	return strlen(text);

@@ -1,5 +1,6 @@
 /* Readiness through epoll. The wake descriptor is an edge-triggered eventfd that is never read:
- * each write is a new edge. */
+ * each write is a new edge.
+ */
 #include "io/socket_poll.h"
 
 #include <errno.h>
@@ -66,7 +67,7 @@ socket_poll_wait(
 	int stored = 0;
 	for (int i = 0; i < n; i++) {
 		if (found[i].data.u64 == 0)
-			continue; /* only a wake */
+			continue; /* the wake descriptor */
 		uint32_t flags = found[i].events;
 		int ready = 0;
 		if (flags & EPOLLIN)
@@ -85,7 +86,8 @@ socket_poll_wait(
 void
 socket_poll_wake(struct socket_poll *poll) {
 	uint64_t one = 1;
-	/* Fails only when the counter is full, and then the edge has been there. */
+	/* This fails only when the counter is full, and then an earlier write has woken the poller.
+	 */
 	ssize_t written = write(poll->wake_fd, &one, sizeof(one));
 	(void)written;
 }

@@ -44,7 +44,7 @@ listener_of(struct socket_server *server, const struct socket_entry *entry) {
 	return listener != NULL && listener->guard != NULL ? listener : NULL;
 }
 
-/* The connection is no longer one of the unfinished ones of its listener. */
+/* The connection no longer counts among those of its listener that have not authenticated yet. */
 static void
 leave_listener(struct socket_server *server, struct socket_entry *entry) {
 	struct socket_entry *listener = listener_of(server, entry);
@@ -146,7 +146,8 @@ extend(struct socket_server *server, struct socket_entry *entry) {
 	return true;
 }
 
-/* Connects the guard and the descriptor. Lock held. Returns 0 or an errno. */
+/* Begins the handshake: from now on bytes of the connection go through `machine`. Lock held.
+ * Returns 0 or an errno. */
 static int
 begin(struct socket_server *server, struct socket_entry *entry, const struct socket_address *peer,
 	struct guard *machine) {
@@ -201,8 +202,8 @@ find_victim(struct socket_server *server, int listener, const struct socket_addr
 	return same != NULL ? same : oldest;
 }
 
-/* The address of the peer. That of a Unix socket has none: the path of the listener stands for it.
- */
+/* The address by which a peer is judged. The peer of a Unix socket has none: the path of the
+ * listener stands for it. */
 static struct socket_address
 name_peer(const struct socket_entry *listener, const struct socket_address *peer) {
 	struct socket_address address;
@@ -217,7 +218,7 @@ turn_away(struct socket_server *server, struct socket_entry *listener, int fd,
 	unsigned char refusal[GUARD_REFUSAL_SIZE];
 	char text[SOCKET_ADDRESS_TEXT_SIZE];
 	guard_refusal_write(refusal, GUARD_REFUSED_LIMIT);
-	/* Best effort: the peer also sees the connection end. */
+	/* It does not matter if this fails: the peer also sees the connection end. */
 	if (send(fd, refusal, sizeof(refusal), MSG_NOSIGNAL) < 0)
 		errno = 0;
 	close(fd);
@@ -257,7 +258,8 @@ socket_guard_accepted(struct socket_server *server, struct socket_entry *listene
 
 /* ---- the end of the handshake ---- */
 
-/* Frees a guard that is transparent and has nothing left to send. */
+/* Frees the machine if it only passes bytes through and has nothing left to send, and the guard
+ * with it when that has nothing left to deliver either. */
 static void
 drop_machine(struct socket_server *server, struct socket_entry *entry) {
 	mutex_acquire(&entry->lock);
@@ -413,7 +415,7 @@ socket_guard_readable(struct socket_server *server, struct socket_entry *entry) 
 	struct guard_buffer plain = {.data = NULL};
 	char reason[GUARD_REASON_SIZE];
 	enum socket_state before = socket_entry_state(entry);
-	/* As in stream_ready: the flag alone matters. */
+	/* Relaxed order: see stream_ready. */
 	if (before != SOCKET_STATE_SHAKING &&
 		!atomic_load_explicit(&entry->reading, memory_order_relaxed))
 		return;

@@ -1,4 +1,6 @@
-/* Descriptors: made, bound and listened on in the thread that asks; dialled by the poller. */
+/* How sockets come to be. The thread that asks makes, binds and listens on a descriptor itself;
+ * dialling is left to the poller.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +72,8 @@ socket_apply_options(struct socket_entry *entry) {
 
 /* ---- binding ---- */
 
-/* A socket file whose server has died stands in the way; a live one is found by dialling it. */
+/* Removes a socket file whose server has died, which would be in the way. Dialling tells whether
+ * there is a server. */
 static void
 remove_stale_file(const struct socket_address *address) {
 	struct stat status;
@@ -84,7 +87,7 @@ remove_stale_file(const struct socket_address *address) {
 	close(fd);
 }
 
-/* True for a path of something else than a socket. */
+/* True when the path belongs to a file that is no socket. */
 static bool
 is_other_file(const struct socket_address *address) {
 	struct stat status;
@@ -101,7 +104,7 @@ bind_address(int fd, const struct socket_address *address) {
 	if (address->u.any.sa_family == AF_UNIX && address->u.local.sun_path[0] != '\0')
 		remove_stale_file(address);
 	int result = bind(fd, &address->u.any, address->size);
-	/* The system calls it an address in use whatever stands there. */
+	/* The system says `address in use` whatever kind of file is there. */
 	if (result < 0 && errno == EADDRINUSE && is_other_file(address))
 		errno = EEXIST;
 	return result;
@@ -141,7 +144,7 @@ open_bound(struct socket_server *server, const char *host, int port, int type,
 	return fd;
 }
 
-/* An entry for a descriptor that is there; its lock is held. */
+/* Makes an entry for a descriptor, or for -1: it is dialled later. Its lock is held then. */
 static struct socket_entry *
 adopt(struct socket_server *server, struct socket_owner owner, int fd, enum socket_kind kind,
 	enum socket_state state) {
@@ -155,7 +158,8 @@ adopt(struct socket_server *server, struct socket_owner owner, int fd, enum sock
 	return entry;
 }
 
-/* Ends what adopt has begun: the poller takes over. Returns the id. */
+/* Ends what adopt has begun: releases the lock and hands the socket to the poller. Returns its id.
+ */
 static int
 announce(struct socket_server *server, struct socket_entry *entry, enum socket_request_type type) {
 	int id = socket_entry_id(entry);
@@ -363,7 +367,8 @@ socket_opened(struct socket_server *server, struct socket_entry *entry, const ch
 	}
 	if (!entry->closing)
 		socket_event_text(server, entry, SOCKET_EVENT_CONNECT, 0, text);
-	/* The lock is what makes the queue readable; sends may have come while it was dialled. */
+	/* Sends may have been queued while the socket was dialled. Relaxed order is enough: the
+	 * queue itself is read under the lock. */
 	if (atomic_load_explicit(&entry->queued, memory_order_relaxed) > 0)
 		socket_writable(server, entry);
 }
@@ -383,7 +388,7 @@ connected(struct socket_server *server, struct socket_entry *entry) {
 	socket_opened(server, entry, text);
 }
 
-/* Takes the descriptor of an attempt that has failed away. */
+/* Closes the descriptor of an attempt that has failed. */
 static void
 hang_up(struct socket_server *server, struct socket_entry *entry) {
 	mutex_acquire(&entry->lock);
@@ -396,7 +401,7 @@ hang_up(struct socket_server *server, struct socket_entry *entry) {
 	mutex_release(&entry->lock);
 }
 
-/* Returns 0 when connected, EINPROGRESS, or why not. */
+/* Returns 0 when connected, EINPROGRESS when the poller will tell, or the errno of the failure. */
 static int
 dial_one(struct socket_server *server, struct socket_entry *entry,
 	const struct socket_address *peer) {

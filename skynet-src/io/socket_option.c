@@ -16,7 +16,7 @@ socket_server_start(struct socket_server *server, struct socket_owner owner, int
 		entry->starts_pending++;
 		mutex_release(&entry->lock);
 	}
-	/* A dead id is told by the poller, in order with all else. */
+	/* An id that is not in use any more is told by the poller, in order with other events. */
 	struct socket_request *request = socket_request_create(SOCKET_REQUEST_START, id);
 	request->owner = owner;
 	socket_request_post(server, request);
@@ -30,7 +30,8 @@ socket_server_pause(struct socket_server *server, int id) {
 	socket_pause(server, entry);
 	bool overtakes = entry->starts_pending > 0;
 	mutex_release(&entry->lock);
-	/* A start that the poller has yet to handle would undo it. */
+	/* A START that the poller has not handled yet would undo the pause, so another one follows
+	 * it. */
 	if (overtakes)
 		socket_request_post_simple(server, SOCKET_REQUEST_PAUSE, id);
 }
@@ -211,7 +212,8 @@ socket_info_release(struct socket_info *list) {
 	}
 }
 
-/* 0 for sockets that are not listed: not connected or not started yet, watches. */
+/* The type of a socket in the list, SOCKET_INFO_UNKNOWN for one that is not listed: one that is not
+ * connected or not started yet, or a watch. */
 static int
 info_type(const struct socket_entry *entry) {
 	enum socket_state state = socket_entry_state(entry);

@@ -87,7 +87,8 @@ accepted(struct socket_server *server, struct socket_entry *listener, int fd,
 	socket_event_text(server, listener, SOCKET_EVENT_ACCEPT, id, entry->name);
 }
 
-/* Its owner logs it, so it is not told at each rest. */
+/* Tells the owner of a listener that there are no descriptors. It logs each event, so this is told
+ * at most once in SHED_TELL_NS. */
 static void
 tell_shedding(struct socket_server *server, struct socket_entry *listener, int failed) {
 	uint64_t now = clock_monotonic_ns(server->clock);
@@ -97,8 +98,9 @@ tell_shedding(struct socket_server *server, struct socket_entry *listener, int f
 	socket_event_text(server, listener, SOCKET_EVENT_ERROR, 0, strerror(failed));
 }
 
-/* No descriptors are left. What knocks is taken with the reserve and refused, so that clients learn
- * and the listener does not stay readable; then it rests a little. */
+/* No descriptors are left. The reserve is closed, which leaves one: with it waiting connections are
+ * accepted and closed, one after the other, so that clients learn at once that they are refused and
+ * the listener does not stay readable. Then the listener rests a little. */
 static void
 shed(struct socket_server *server, struct socket_entry *listener, int failed) {
 	struct socket_address peer;
@@ -176,7 +178,7 @@ exact_copy(const char *data, size_t size) {
 	return block;
 }
 
-/* Reads through the scratch. A read that fills it makes the next one large. */
+/* Reads into the scratch block and copies. A read that fills it makes the next one large. */
 static ssize_t
 read_small(struct socket_server *server, struct socket_entry *entry, char **data) {
 	ssize_t n = socket_read_bytes(entry, server->scratch, SOCKET_SCRATCH_SIZE);
@@ -188,8 +190,8 @@ read_small(struct socket_server *server, struct socket_entry *entry, char **data
 	return n;
 }
 
-/* What a read of `n` bytes says about the next one. A small one may have come between large ones.
- */
+/* Chooses the size of the next read after one of `n` bytes. It shrinks slowly, because a small read
+ * may have come between large ones. */
 static void
 adapt_read_size(struct socket_entry *entry, size_t n, bool filled) {
 	size_t size = entry->read_size;
@@ -200,8 +202,8 @@ adapt_read_size(struct socket_entry *entry, size_t n, bool filled) {
 	entry->read_size = size > SOCKET_SCRATCH_SIZE ? size : 0;
 }
 
-/* Reads into a block that is given away, without what was not used of it, unless little has come:
- * then it is kept for next time. */
+/* Reads into a large block, which becomes the message after it was cut to what has come. When
+ * little has come that is copied, and the block is kept for next time. */
 static ssize_t
 read_large(struct socket_server *server, struct socket_entry *entry, char **data) {
 	if (server->spare_size < entry->read_size) {
@@ -255,7 +257,8 @@ deliver_data(struct socket_server *server, struct socket_entry *entry, struct so
 	event->id = socket_entry_id(entry);
 	event->owner = entry->owner;
 	event->size = (size_t)event->ud;
-	/* The flag may be set at any moment; nothing else hangs on it. */
+	/* Another thread may mute the socket at any moment. No other data depends on the flag, so
+	 * relaxed order is enough. */
 	if (atomic_load_explicit(&entry->muted, memory_order_relaxed) || event->owner.node == NULL)
 		skynet_free(event->data);
 	else
@@ -279,7 +282,8 @@ stream_ready(struct socket_server *server, struct socket_entry *entry) {
 		socket_guard_readable(server, entry);
 		return;
 	}
-	/* Pairs with nothing: the flag alone matters, and a pause a moment later comes too late. */
+	/* Relaxed order is enough, because no other data depends on the flag. A pause that comes a
+	 * moment later takes effect at the next read. */
 	if (!atomic_load_explicit(&entry->reading, memory_order_relaxed))
 		return;
 	ssize_t n = entry->read_size == 0 ? read_small(server, entry, &data)
@@ -300,13 +304,13 @@ datagram_ready(struct socket_server *server, struct socket_entry *entry) {
 	from.size = sizeof(from.u);
 	memset(&from.u, 0, sizeof(from.u));
 	if (!atomic_load_explicit(&entry->reading, memory_order_relaxed))
-		return; /* as in stream_ready */
+		return; /* for the order see stream_ready */
 	/* A service may be giving the socket another peer. */
 	mutex_acquire(&entry->lock);
 	ssize_t n = recvfrom(
 		entry->fd, server->scratch, SOCKET_SCRATCH_SIZE, 0, &from.u.any, &from.size);
 	mutex_release(&entry->lock);
-	/* An error here is what became of a datagram sent earlier; the socket itself is well. */
+	/* An error is about a datagram that was sent earlier. The socket itself still works. */
 	if (n < 0)
 		return;
 	char blob[SOCKET_ADDRESS_BLOB_SIZE];

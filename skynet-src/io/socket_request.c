@@ -47,6 +47,6 @@ socket_request_take(struct socket_request_queue *queue) {
 
 bool
 socket_request_empty(const struct socket_request_queue *queue) {
-	/* See push. */
+	/* Sequentially consistent: see socket_request_push. */
 	return atomic_load_explicit(&queue->newest, memory_order_seq_cst) == NULL;
 }

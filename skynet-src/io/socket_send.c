@@ -1,5 +1,6 @@
-/* What goes out. A send writes to the descriptor in the calling thread while nothing is queued; the
- * rest is queued and leaves when the system has room, or when the sender's turn ends.
+/* What goes out. A send writes to the descriptor at once, in the calling thread, while nothing is
+ * queued. What does not leave then is queued, and leaves when the system has room or when the turn
+ * of the sending service ends.
  */
 #include <errno.h>
 #include <string.h>
@@ -45,7 +46,8 @@ count_queued(struct socket_entry *entry) {
 	atomic_store_explicit(&entry->queued, entry->queue.size, memory_order_relaxed);
 }
 
-/* What is sent goes through the guard of the socket first. */
+/* True when bytes go through the guard of the socket first, which puts what really leaves into its
+ * `wire`. */
 static bool
 is_guarded(const struct socket_entry *entry) {
 	return entry->guard != NULL && entry->guard->machine != NULL;
@@ -59,7 +61,7 @@ socket_clear_queue(struct socket_entry *entry) {
 	count_queued(entry);
 }
 
-/* As socket_flush. */
+/* As socket_flush, for a socket with a guard. */
 static void
 flush_guarded(struct socket_server *server, struct socket_entry *entry) {
 	struct guard_buffer *wire = &entry->guard->machine->wire;
@@ -84,7 +86,7 @@ flush_guarded(struct socket_server *server, struct socket_entry *entry) {
 	count_queued(entry);
 }
 
-/* Errors are left for the poller to tell. */
+/* An error is only noted in `write_error`: the poller tells it, in order with other events. */
 void
 socket_flush(struct socket_server *server, struct socket_entry *entry) {
 	struct iovec vectors[VECTORS_MAX];
@@ -111,8 +113,8 @@ socket_flush(struct socket_server *server, struct socket_entry *entry) {
 	count_queued(entry);
 }
 
-/* Returns false when the system is full. A datagram that cannot be sent is counted and forgotten.
- */
+/* Returns false when the system has no room for the datagram. One that cannot be sent for another
+ * reason is counted and forgotten. */
 static bool
 send_datagram(struct socket_server *server, struct socket_entry *entry, const struct iovec *vector,
 	const void *address, size_t address_size) {
@@ -146,7 +148,8 @@ flush_datagrams(struct socket_server *server, struct socket_entry *entry) {
 
 /* ---- the poller's side ---- */
 
-/* Writing is over. Reading goes on until the peer ends it, if it has not. */
+/* Nothing can be written any more. Unless the socket is closed or its peer has ended, it is read
+ * until that happens. */
 static void
 write_failed(struct socket_server *server, struct socket_entry *entry, int failed) {
 	bool over = entry->closing || socket_entry_state(entry) == SOCKET_STATE_HALF_READ;
@@ -231,7 +234,7 @@ has_room(struct socket_server *server, struct socket_entry *entry, size_t size) 
 	return false;
 }
 
-/* Writes what it can. Returns how much, all of it when the rest need not be kept. Lock held. */
+/* Writes what the system takes of `bytes`. Returns how much that was. Lock held. */
 static size_t
 write_direct(
 	struct socket_server *server, struct socket_entry *entry, const struct send_bytes *bytes) {
@@ -241,14 +244,14 @@ write_direct(
 		count_written(server, entry, (size_t)n);
 		return (size_t)n;
 	}
-	/* The poller meets the error again, or finds this one, and tells it. */
+	/* The poller tells the error: it finds this one, or meets it again. */
 	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
 		entry->write_error = errno;
 	return 0;
 }
 
-/* Remembers that this turn has written to the socket. Returns its place, -1 when there is no room;
- * `*known` when it was there before. */
+/* Notes that this turn writes to the socket. Returns its place in the batch, -1 when that is full.
+ * Sets `*known` to whether the turn has written to it before. */
 static int
 batch_place(struct socket_batch *batch, int id, bool *known) {
 	*known = false;
@@ -264,7 +267,8 @@ batch_place(struct socket_batch *batch, int id, bool *known) {
 	return batch->count++;
 }
 
-/* Queued, but left for the end of the turn. Returns false when it should leave now. Lock held. */
+/* Leaves what is queued to the end of the turn, so that all leaves together. Returns false when
+ * there is so much that it should leave now. Lock held. */
 static bool
 hold_back(struct socket_batch *batch, const struct socket_entry *entry, int place) {
 	if (entry->queue.size >= BATCH_SIZE_MAX)
@@ -296,13 +300,13 @@ send_stream(struct socket_server *server, struct socket_batch *batch, struct soc
 		offset = write_direct(server, entry, bytes);
 	if (offset == bytes->size)
 		return 0;
-	/* What is partly out must be finished before anything else. */
+	/* Of a message that is partly written the rest must leave before anything else. */
 	send_queue_push(&entry->queue, bytes, offset, low && offset == 0);
 	count_queued(entry);
 	if (now && is_guarded(entry))
 		socket_flush(server, entry);
-	/* Behind bytes that the system did not take, or those that this turn holds back: nothing to
-	 * do. */
+	/* Not the first send of this turn: held back, unless the poller waits for room already and
+	 * will write all that is queued. */
 	if (ready && again && entry->write_error == 0 && !(entry->interest & SOCKET_POLL_WRITE)) {
 		if (hold_back(batch, entry, place))
 			return 0;
@@ -345,8 +349,8 @@ send_locked(struct socket_server *server, struct socket_batch *batch, struct soc
 		return send_one_datagram(server, entry, bytes, NULL);
 	if (!socket_is_stream(entry) || state == SOCKET_STATE_HALF_WRITE)
 		return -1;
-	/* Nobody has taken charge of it yet: dropped, as ever. Behind a start that the poller has
-	 * yet to handle it is in order, and waits for it. */
+	/* No service has started the socket: the bytes are dropped, as in the reference. When a
+	 * START is on its way to the poller, they are queued and leave after it. */
 	if ((state == SOCKET_STATE_WAITING && entry->starts_pending == 0) || bytes->size == 0)
 		return 0;
 	return send_stream(server, batch, entry, bytes, low);
@@ -381,15 +385,15 @@ socket_server_send_low(struct socket_server *server, struct socket_batch *batch,
 	return send_buffer(server, batch, buffer, true);
 }
 
-/* As write_pieces, through a guard, whose wire is empty: all of it, or so much of it that the
- * system has something to do until it is asked again. Lock held. */
+/* As write_pieces, for a socket with a guard that has nothing left to write. Takes all of it, or so
+ * much that the system has something to do until the caller offers more. Lock held. */
 static int64_t
 write_guarded(struct socket_server *server, struct socket_entry *entry, const struct iovec *pieces,
 	int count, size_t offered) {
 	struct guard *machine = entry->guard->machine;
 	size_t taken = 0, offset = 0;
 	int i = 0;
-	/* Part by part, as long as the system takes what it is given. */
+	/* One part after the other, as long as the system takes all that it is given. */
 	while (i < count && !socket_has_output(entry) && entry->write_error == 0) {
 		while (i < count && guard_buffer_size(&machine->wire) < BATCH_SIZE_MAX) {
 			size_t left = pieces[i].iov_len - offset;
@@ -474,7 +478,8 @@ flush_id(struct socket_server *server, int id) {
 	struct socket_entry *entry = socket_table_acquire(&server->table, id);
 	if (entry == NULL)
 		return;
-	/* What is closing, or waits for the system already, is the poller's. */
+	/* When the socket is closing, or the poller waits for room already, the poller writes the
+	 * rest. */
 	if (entry->queue.size > 0 && !entry->closing && !(entry->interest & SOCKET_POLL_WRITE) &&
 		socket_is_stream(entry)) {
 		socket_flush(server, entry);
@@ -502,7 +507,8 @@ socket_server_flush_thread(struct socket_server *server, struct socket_batch *ba
 void
 socket_server_flush_stuck(struct socket_server *server, const struct socket_batch *batch) {
 	for (int i = 0; i < SOCKET_BATCH_SIZE; i++) {
-		/* The frames themselves are under the lock of the socket. */
+		/* Relaxed order is enough: the bytes themselves are guarded by the lock of the
+		 * socket. */
 		int id = atomic_load_explicit(&batch->waiting[i], memory_order_relaxed);
 		if (id != 0)
 			flush_id(server, id);

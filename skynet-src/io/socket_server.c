@@ -19,7 +19,8 @@
 
 /* ---- life ---- */
 
-/* More descriptors cost nothing; where the hard limit may not be used, the soft one stays. */
+/* Raises the soft limit of open descriptors to the hard one: descriptors that are not used cost
+ * nothing. Where the system refuses, the limit stays as it is. */
 static void
 raise_descriptor_limit(void) {
 	struct rlimit limit;
@@ -33,7 +34,7 @@ raise_descriptor_limit(void) {
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* A name has been looked up, on a thread of the resolver. */
+/* A thread of the resolver has looked up a name: the poller gets the result as a request. */
 static void
 name_resolved(void *ud, int id, struct address_list *list, const char *text) {
 	struct socket_request *request = socket_request_create(SOCKET_REQUEST_CONNECT, id);
@@ -160,7 +161,8 @@ socket_event_send(struct socket_server *server, const struct socket_event *event
 void
 socket_event_text(struct socket_server *server, const struct socket_entry *entry, int type, int ud,
 	const char *text) {
-	/* The flag may be set at any moment; nothing else hangs on it. */
+	/* Another thread may mute the socket at any moment. No other data depends on the flag, so
+	 * relaxed order is enough. */
 	if (atomic_load_explicit(&entry->muted, memory_order_relaxed) || entry->owner.node == NULL)
 		return;
 	struct socket_event event = {
@@ -244,7 +246,8 @@ void
 socket_destroy(struct socket_server *server, struct socket_entry *entry) {
 	socket_clear_deadline(server, entry);
 	mutex_acquire(&entry->lock);
-	/* While it listens: who finds it closed may put a listener of its own there. */
+	/* The file goes while the socket still listens: somebody who finds the socket closed may
+	 * put a listener at the same path, whose file must stay. */
 	if (entry->kind == SOCKET_KIND_LISTENER && entry->path != NULL)
 		unlink(entry->path);
 	if (entry->fd >= 0) {
@@ -279,7 +282,8 @@ socket_end(struct socket_server *server, struct socket_entry *entry) {
 		.id = socket_entry_id(entry),
 		.owner = entry->owner,
 	};
-	/* The flag may be set at any moment; nothing else hangs on it. */
+	/* Another thread may mute the socket at any moment. No other data depends on the flag, so
+	 * relaxed order is enough. */
 	bool silent = entry->close_told || entry->owner.node == NULL ||
 		      atomic_load_explicit(&entry->muted, memory_order_relaxed);
 	socket_destroy(server, entry);
@@ -289,8 +293,9 @@ socket_end(struct socket_server *server, struct socket_entry *entry) {
 
 /* ---- deadlines ---- */
 
-/* A listener that had no descriptors tries again; a closed socket that sends nothing is given up,
- * and so is one whose other end does not authenticate. */
+/* What a deadline means depends on the socket. A handshake that takes too long ends. A listener
+ * that had no descriptors left accepts again. A closed socket is given up if nothing of its output
+ * has left since the last deadline. */
 static void
 deadline_passed(struct socket_server *server, struct socket_entry *entry) {
 	socket_clear_deadline(server, entry);
@@ -363,7 +368,7 @@ request_connect(
 	socket_dial(server, entry);
 }
 
-/* Datagram sockets, watches and borrowed descriptors are read from the beginning. */
+/* Datagram sockets, watches and borrowed descriptors are read at once, without a START. */
 static void
 request_open(
 	struct socket_server *server, struct socket_entry *entry, struct socket_request *request) {
@@ -378,7 +383,7 @@ request_open(
 		socket_event_text(server, entry, SOCKET_EVENT_CONNECT, 0, "binding");
 }
 
-/* Says why the socket of a START cannot be started. */
+/* Tells the service that has asked for START why the socket cannot be started. */
 static void
 refuse_start(struct socket_server *server, const struct socket_request *request, const char *text) {
 	struct socket_event event = {
@@ -419,7 +424,7 @@ request_start(
 	mutex_release(&entry->lock);
 	if (failed)
 		socket_fail(server, entry, strerror(failed));
-	else if (!opening) { /* else CONNECT is still to come */
+	else if (!opening) { /* otherwise CONNECT follows when the connection is made */
 		socket_event_text(server, entry, SOCKET_EVENT_CONNECT, 0, text);
 		if (entry->guard != NULL)
 			socket_guard_started(server, entry);
@@ -432,7 +437,8 @@ request_close(struct socket_server *server, struct socket_entry *entry) {
 	entry->closing = true;
 	enum socket_state state = socket_entry_state(entry);
 	bool opening = state == SOCKET_STATE_OPENING || state == SOCKET_STATE_SHAKING;
-	if (entry->guard != NULL && !opening) /* also says that no more will come */
+	if (entry->guard != NULL &&
+		!opening) /* the guard also tells the peer that no more will come */
 		socket_flush(server, entry);
 	bool output = opening ? entry->queue.size > 0 : socket_has_output(entry);
 	bool waits = output && entry->write_error == 0;
@@ -450,7 +456,7 @@ request_close(struct socket_server *server, struct socket_entry *entry) {
 	}
 	socket_tell_close(server, entry);
 	entry->written_seen = atomic_load_explicit(&entry->write_count, memory_order_relaxed);
-	if (state != SOCKET_STATE_SHAKING) /* that has its own */
+	if (state != SOCKET_STATE_SHAKING) /* a handshake has a deadline of its own */
 		socket_set_deadline(server, entry, server->linger_ns);
 }
 
@@ -470,7 +476,7 @@ request_warning(struct socket_server *server, struct socket_entry *entry,
 		server, entry, SOCKET_EVENT_WARNING, kib > INT_MAX ? INT_MAX : (int)kib, NULL);
 }
 
-/* The socket of a request is gone. */
+/* The socket of a request is gone. Only who asks for START is waiting to hear that. */
 static void
 request_missed(struct socket_server *server, const struct socket_request *request) {
 	if (request->type == SOCKET_REQUEST_START && request->owner.node != NULL)
@@ -479,7 +485,8 @@ request_missed(struct socket_server *server, const struct socket_request *reques
 
 static void
 run_request(struct socket_server *server, struct socket_request *request) {
-	/* The lock is passed through for the sake of ids that somebody has guessed. */
+	/* An entry is locked until the thread that makes it has filled it in. The id of a request
+	 * may be a guess, so this waits until that is done. */
 	struct socket_entry *entry = socket_table_acquire(&server->table, request->id);
 	if (entry == NULL) {
 		request_missed(server, request);
@@ -542,13 +549,14 @@ handle_ready(struct socket_server *server, const struct socket_poll_event *event
 	struct socket_entry *entry = socket_table_find(&server->table, event->id);
 	int ready = event->ready;
 	if (entry == NULL)
-		return; /* closed by what came before it in this round */
+		return; /* an event before this one, of the same round, has closed it */
 	if (socket_entry_state(entry) == SOCKET_STATE_OPENING) {
 		socket_dialled(server, entry);
 		return;
 	}
 	if (ready & SOCKET_POLL_HANGUP) {
-		/* What was asked for says which call will see the error. */
+		/* The next call on the socket returns the error: a read or a write, whichever was
+		 * waited for. */
 		mutex_acquire(&entry->lock);
 		int interest = entry->interest & (SOCKET_POLL_READ | SOCKET_POLL_WRITE);
 		mutex_release(&entry->lock);

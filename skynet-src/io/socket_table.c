@@ -46,8 +46,8 @@ socket_table_fini(struct socket_table *table) {
 	mutex_fini(&table->lock);
 }
 
-/* Twice the slots. Ids spread evenly, and at most half of the slots are used: a free one is near.
- */
+/* Makes an index with twice the slots. At most half of them are used, and ids spread evenly, so a
+ * new id finds a free slot after few attempts. */
 static struct socket_index *
 grow(struct socket_table *table, struct socket_index *old) {
 	uint32_t capacity = (old->mask + 1) * 2;
@@ -65,7 +65,8 @@ grow(struct socket_table *table, struct socket_index *old) {
 	return index;
 }
 
-/* All but the lock, the id and the links of the table. Free entries are always in this state. */
+/* Sets all fields as in a new entry, except the lock, the id and the links of the table. Free
+ * entries are always in this state. */
 static void
 entry_reset(struct socket_entry *entry) {
 	entry->fd = -1;
@@ -125,8 +126,8 @@ socket_table_reserve(struct socket_table *table) {
 	mutex_acquire(&table->lock);
 	struct socket_entry *entry = new_entry(table);
 	mutex_release(&table->lock);
-	/* Who guesses the id, or is late with the one before, waits until the caller has filled it
-	 * in. */
+	/* Somebody may guess the new id, or still use the previous one of this entry: they wait at
+	 * the lock until the caller has filled the entry in. */
 	mutex_acquire(&entry->lock);
 	mutex_acquire(&table->lock);
 	struct socket_index *index = atomic_load_explicit(&table->index, memory_order_relaxed);

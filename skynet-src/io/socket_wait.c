@@ -4,14 +4,15 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
-/* Something other than an event of a socket wants the poller. */
+/* True when the poller has work other than events of sockets: requests, or a wake. */
 static bool
 is_wanted(struct socket_server *server) {
 	return !socket_request_empty(&server->requests) ||
 	       atomic_load_explicit(&server->woken, memory_order_seq_cst);
 }
 
-/* Looks for events without sleeping, for as long as that is worth it. */
+/* Asks for events again and again instead of sleeping, for `limit_ns` at most: an event that comes
+ * soon is found sooner than a sleeping thread is woken. */
 static int
 look(struct socket_server *server, struct socket_poll_event *events, int capacity, int timeout_ms) {
 	int count;
