@@ -1,7 +1,8 @@
 # Helpers for tests of harbor networks: . test/process/lib.sh first.
 # shellcheck shell=sh disable=SC2154
 
-# node ID [LINE]: the config nID of a member; the node with the id 1 hosts the master.
+# node ID [LINE]: the config nID of a member; the node with the id 1 hosts the master. Tests that wait for
+# silence to be noticed set heartbeat=1; for others a machine that stands still is no reason to lose a link.
 node() {
 	eval "port=\${port_$1:=$(free_port)}"
 	: "${master_port:=$(free_port)}"
@@ -11,7 +12,7 @@ node() {
 		echo "address = \"127.0.0.1:$port\""
 		[ "$1" != 1 ] || echo "standalone = \"127.0.0.1:$master_port\""
 		echo 'start = "harbor_node"'
-		echo 'harbor_heartbeat = 1'
+		echo "harbor_heartbeat = ${heartbeat:-60}"
 		echo "global_name = \"NODE$1\""
 		echo "ask = \"unix:$TEST_TMP/n$1.ask\""
 		[ $# -lt 2 ] || printf '%s\n' "$2"

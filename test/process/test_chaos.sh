@@ -13,6 +13,7 @@ fi
 . test/process/harbor.sh
 . test/process/security.sh
 . test/process/network.sh
+heartbeat=1
 
 : "${SEED:=14}" "${ROUNDS:=1}" "${FAULTS:=5}" "${GUARD:=}"
 case $GUARD in

@@ -1,6 +1,7 @@
 # Three nodes of a harbor network: names, calls, errors, death, return, and a new master.
 . test/process/lib.sh
 . test/process/harbor.sh
+heartbeat=1
 
 up 1
 up 2

@@ -3,6 +3,7 @@
 . test/process/lib.sh
 . test/process/harbor.sh
 . test/process/harbor_peer.sh
+heartbeat=1
 
 up 1
 up 2

@@ -58,9 +58,7 @@ set --
 while [ $id -le "$count" ]; do
 	# so many ports could not be picked without meeting those of connections
 	eval "port_$id=0"
-	node $id "address = \"unix:$TEST_TMP/h$id\"
-shutdown_timeout = 60
-harbor_heartbeat = 60" # a busy machine is no reason to give each other up
+	node $id "address = \"unix:$TEST_TMP/h$id\""
 	[ $id -eq 1 ] || set -- "$@" "$TEST_TMP/n$id"
 	id=$((id + 1))
 done

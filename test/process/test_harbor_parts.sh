@@ -5,8 +5,8 @@
 . test/process/harbor_peer.sh
 
 # no signs of life between what the peer expects, however long all of it takes
-quiet='harbor_heartbeat = 3600'
-up 1 "$quiet"
+heartbeat=3600
+up 1
 
 # what the members say to each other: frames of type error to handle 0
 word() {
@@ -148,7 +148,7 @@ relays=$(one_line 'function relays(target, count)
 		end)
 	end
 end')
-up 2 "$quiet"
+up 2
 ask 1 "$numbered" >/dev/null
 ask 2 "$numbered $relays" >/dev/null
 is "small_and_large_ones_keep_their_order" \

@@ -2,6 +2,7 @@
 # the shared tree.
 . test/process/lib.sh
 . test/process/harbor.sh
+heartbeat=1
 
 # datacenter ID CHUNK
 datacenter() {

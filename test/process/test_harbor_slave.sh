@@ -20,7 +20,7 @@ slave() {
 
 begin() {
 	master_port=$(free_port)
-	node 2 "harbor_heartbeat = $heartbeat"
+	node 2
 	start n2
 }
 

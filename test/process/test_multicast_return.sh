@@ -1,6 +1,7 @@
 # Multicast in a harbor network whose nodes die, stand still and come back, the master among them.
 . test/process/lib.sh
 . test/process/harbor.sh
+heartbeat=1
 
 # chunk ID CHUNK: as ask, but the chunk may have several lines.
 chunk() {

@@ -3,6 +3,7 @@
 . test/process/lib.sh
 . test/process/harbor.sh
 . test/process/network.sh
+heartbeat=1
 
 for id in 1 2 3; do
 	eval "cluster_port_$id=$(free_port)"

@@ -3,6 +3,7 @@
 . test/process/lib.sh
 . test/process/harbor.sh
 . test/process/network.sh
+heartbeat=1
 
 # reference OPTION...: starts the scripted node, after the end of the one before.
 reference() {

@@ -96,9 +96,7 @@ set --
 for id in $(seq 1 "$count"); do
 	eval "port_$id=0"
 	node "$id" "$(tls one ours)
-address = 'unix:$TEST_TMP/h$id'
-shutdown_timeout = 60
-harbor_heartbeat = 60"
+address = 'unix:$TEST_TMP/h$id'"
 	[ "$id" -eq 1 ] || set -- "$@" "$TEST_TMP/n$id"
 done
 start n1 "$@"
