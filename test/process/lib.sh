@@ -86,22 +86,14 @@ contains() {
 	grep -qF -- "$2" "$1"
 }
 
-# free_port: prints a TCP port of 127.0.0.1 that nobody uses now, and that the system does not pick for
-# the near end of a connection. No port is given twice in a test, which may use it only later.
+# free_port: prints a TCP port of 127.0.0.1 that nobody else uses and no other test gets.
 free_port() {
-	# shellcheck disable=SC2016
-	perl -MIO::Socket::INET -e 'open my $file, "+>>", shift or die;
-		seek $file, 0, 0;
-		my %given = map { $_ => 1 } <$file>;
-		for (1 .. 1000) {
-			my $port = 10000 + int rand 20000;
-			next if $given{"$port\n"};
-			my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $port,
-				Listen => 1, ReuseAddr => 1) or next;
-			print $file "$port\n";
-			print $port;
-			exit;
-		}' "$TEST_TMP/given.ports"
+	free_ports 1
+}
+
+# free_ports COUNT: prints so many, in one line.
+free_ports() {
+	perl test/process/free_ports.pl "$TEST_TMP" $$ "$1"
 }
 
 # hold_port: keeps a port busy until the test ends; sets $held_port.

@@ -25,15 +25,8 @@ tls)
 esac
 
 # ---- proxies: to the master for each process but its own, to harbor and cluster address of each node ----
-# All ports are looked for at once, so that none is found twice.
-# shellcheck disable=SC2046,SC2016
-set -- $(perl -MIO::Socket::INET -e 'my @s;
-	while (@s < 23) {
-		my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 10000 + int rand 20000,
-			Listen => 1, ReuseAddr => 1) or next;
-		push @s, $s;
-	}
-	print $_->sockport, " " for @s;')
+# shellcheck disable=SC2046
+set -- $(free_ports 23)
 routes=''
 # route NAME TARGET_PORT PORT
 route() {
