@@ -149,16 +149,18 @@ socket_table_reserve(struct socket_table *table) {
 void
 socket_table_release(struct socket_table *table, struct socket_entry *entry) {
 	uint32_t id = (uint32_t)atomic_load_explicit(&entry->id, memory_order_relaxed);
-	atomic_store_explicit(&entry->id, 0, memory_order_relaxed);
-	entry_reset(entry);
-	mutex_release(&entry->lock);
+	/* In one step: what grows the index must not meet an entry without an id. Whoever takes the
+	 * entry from the list of free ones waits for its lock. */
 	mutex_acquire(&table->lock);
 	struct socket_index *index = atomic_load_explicit(&table->index, memory_order_relaxed);
 	atomic_store_explicit(&index->slots[id & index->mask], NULL, memory_order_relaxed);
+	atomic_store_explicit(&entry->id, 0, memory_order_relaxed);
+	entry_reset(entry);
 	entry->next_free = table->free;
 	table->free = entry;
 	table->used--;
 	mutex_release(&table->lock);
+	mutex_release(&entry->lock);
 }
 
 struct socket_entry *

@@ -132,6 +132,47 @@ threads_may_reserve_at_once(void **state) {
 	socket_table_fini(&table);
 }
 
+struct ending {
+	struct socket_table *table;
+	struct socket_entry *entry;
+};
+
+/* Ends a socket as soon as the table lets it. */
+static void *
+end_socket(void *ud) {
+	struct ending *ending = ud;
+	release(ending->table, ending->entry);
+	return NULL;
+}
+
+/* While a socket ends, the one is reserved for which the index must grow. */
+static void
+a_socket_that_ends_while_the_index_grows_takes_no_other_along(void **state) {
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		struct socket_table table;
+		pthread_t thread;
+		socket_table_init(&table);
+		/* The first one has the first place, whatever the size. */
+		table.last_id = (1 << 20) - 1;
+		struct socket_entry *first = reserve(&table);
+		struct ending ending = {.table = &table, .entry = reserve(&table)};
+		for (int i = 2; i < 512; i++)
+			reserve(&table);
+		mutex_acquire(&table.lock);
+		pthread_create(&thread, NULL, end_socket, &ending);
+		/* By then it probably waits for the lock. */
+		for (int i = 0; i < 50; i++)
+			sched_yield();
+		mutex_release(&table.lock);
+		reserve(&table);
+		reserve(&table);
+		pthread_join(thread, NULL);
+		assert_ptr_equal(socket_table_find(&table, 1 << 20), first);
+		socket_table_fini(&table);
+	}
+}
+
 int
 main(void) {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +180,7 @@ main(void) {
 		cmocka_unit_test(a_hundred_thousand_sockets_fit),
 		cmocka_unit_test(ids_start_again_behind_the_last_one),
 		cmocka_unit_test(threads_may_reserve_at_once),
+		cmocka_unit_test(a_socket_that_ends_while_the_index_grows_takes_no_other_along),
 	};
 	return cmocka_run_group_tests_name("socket_table", tests, NULL, NULL);
 }
