@@ -137,7 +137,7 @@ end
 ---@type table<string, fun(source: integer, session: integer, rest: string)>
 local question = {}
 
----Where a node is: "host port".
+---Where a node is, as soon as that is known: "host port timeout".
 function question.address(source, session, node)
 	when_known(node, function()
 		if nodes[node] then
@@ -272,10 +272,11 @@ function command.nodes()
 	return list
 end
 
----@param service integer?
+---@async
+---@param service integer
 ---@return table<string, string|integer>? status  nil: there is no such service any more
 local function status_of(service)
-	local ok, text = pcall(skynet.call, service or 0, "system", "status")
+	local ok, text = pcall(skynet.call, service, "system", "status")
 	if not ok then
 		return nil
 	end
@@ -289,13 +290,18 @@ local function status_of(service)
 end
 
 ---What the connections to other nodes do, how many came from them, and what those do.
+---@async
 function command.links()
-	local links, agents, incoming = {}, {}, {}
+	local links, senders, agents, incoming = {}, {}, {}, {}
+	-- while the services answer, names may come and connections may come and go
 	for node in pairs(nodes) do
-		links[node] = status_of(find_sender(node))
+		senders[node] = find_sender(node)
 	end
 	for _, connection in pairs(connections) do
 		agents[#agents + 1] = connection.agent
+	end
+	for node, sender in pairs(senders) do
+		links[node] = status_of(sender)
 	end
 	for _, agent in ipairs(agents) do
 		incoming[#incoming + 1] = status_of(agent)

@@ -58,8 +58,35 @@ local function many_names_change_at_once()
 	tap.ok(changed.node1 == "changed" and changed["node" .. MANY], "of the first and of the last")
 end
 
+---Names come while the nodes that are known are asked how they do.
+local function the_status_is_complete_while_names_come()
+	local known, names, links = {}, {}, nil
+	for number = 1, 40 do
+		known["known" .. number] = "unix:/" .. number
+	end
+	cluster.reload(known)
+	for node in pairs(known) do
+		cluster.get_sender(node)
+	end
+	skynet.fork(function()
+		links = skynet.call(".clusterd", "lua", "links")
+	end)
+	for number = 1, 2 * MANY do
+		names["more" .. number] = "unix:/" .. number
+	end
+	skynet.yield()
+	cluster.reload(names)
+	tap.eventually(function() return links end, "the status comes")
+	local count = 0
+	for node in pairs(known) do
+		count = count + (links[node] and 1 or 0)
+	end
+	tap.is(count, 40, "with all nodes that were known")
+end
+
 tap.run(function()
 	what_is_behind_a_number_comes_in_order()
 	the_last_event_of_each_node_is_kept()
 	many_names_change_at_once()
+	the_status_is_complete_while_names_come()
 end)
