@@ -10,22 +10,11 @@
 #define MISSED_BEATS        3
 #define UNKNOWN_PATIENCE_MS 10000 /* at least, for a peer that has not said of which kind it is */
 
-/* The window is what the line carries in a round trip: LANE_WINDOW_WIDE at least, this at most. */
-#define WINDOW_MAX ((int64_t)16777216)
-
-static int64_t
-window_of(const struct clustersender *sender) {
-	uint64_t line = sender->rtt_ns / LANE_LINE_NS_BYTE;
-	if (line > (uint64_t)WINDOW_MAX)
-		return WINDOW_MAX;
-	return line > (uint64_t)LANE_WINDOW_WIDE ? (int64_t)line : LANE_WINDOW_WIDE;
-}
-
 void
 sender_probe(struct clustersender *sender, struct link *link) {
 	static const struct cluster_address question = {.handle = 0};
 	char head[CLUSTER_HEAD_MAX], payload[CLUSTER_PROBE_SIZE];
-	cluster_probe_pack(payload, (uint32_t)window_of(sender), sender->identity);
+	cluster_probe_pack(payload, (uint32_t)lane_window(sender->rtt_ns), sender->identity);
 	size_t head_size =
 		cluster_head_request(head, &question, false, CLUSTER_PROBE, sizeof payload);
 	lane_output_write(&link->output, head, head_size, payload, sizeof payload);
@@ -60,7 +49,7 @@ probe_answered(
 	if (link == sender->link)
 		sender->peer = ours ? PEER_OURS : PEER_OTHER;
 	if (ours) {
-		lane_output_set_window(&link->output, window_of(sender));
+		lane_output_set_window(&link->output, lane_window(sender->rtt_ns));
 		lane_output_set_narrow(&link->output, sender->rtt_ns);
 	}
 }

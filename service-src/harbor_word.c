@@ -5,7 +5,6 @@
 #include "harbor_send.h"
 #include "skynet_socket.h"
 
-#define WINDOW_MAX  ((uint64_t)16777216)
 #define PARTS_RULES 2 /* how parts are confirmed, see lane_mix.h */
 
 static const char PING[] = "ping", PONG[] = "pong", PARTS[] = "parts", TAKEN[] = "taken";
@@ -45,17 +44,13 @@ harbor_word_confirm(struct harbor_link *link, bool now) {
 		write_word(link, TAKEN, (int)size);
 }
 
-/* Sets how many bytes of parts may be unconfirmed: as many as the line carries in a round trip, if
- * that is known and more than the default. */
+/* Sets how many bytes of parts may be unconfirmed. */
 static void
 set_window(struct harbor_link *link) {
 	uint64_t rtt_ns = skynet_socket_round_trip(link->harbor->context, link->fd);
 	if (rtt_ns == 0)
 		rtt_ns = link->rtt_ns;
-	uint64_t line =
-		rtt_ns / LANE_LINE_NS_BYTE < WINDOW_MAX ? rtt_ns / LANE_LINE_NS_BYTE : WINDOW_MAX;
-	lane_output_set_window(
-		link->output, (int64_t)line > LANE_WINDOW_WIDE ? (int64_t)line : LANE_WINDOW_WIDE);
+	lane_output_set_window(link->output, lane_window(rtt_ns));
 	lane_output_set_narrow(link->output, rtt_ns);
 }
 

@@ -383,6 +383,14 @@ lane_output_resume(struct lane_output *output) {
 	output->stalled = false;
 }
 
+int64_t
+lane_window(uint64_t round_trip_ns) {
+	uint64_t line = round_trip_ns / LANE_LINE_NS_BYTE;
+	if (line > (uint64_t)LANE_WINDOW_MAX)
+		return LANE_WINDOW_MAX;
+	return line > (uint64_t)LANE_WINDOW_WIDE ? (int64_t)line : LANE_WINDOW_WIDE;
+}
+
 void
 lane_output_set_window(struct lane_output *output, int64_t window) {
 	if (output->window == INT64_MAX)

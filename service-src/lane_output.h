@@ -28,7 +28,8 @@
  * trip. */
 #define LANE_WINDOW_WIDE   ((int64_t)524288) /* while there are no small messages */
 #define LANE_WINDOW_NARROW ((int64_t)65536)  /* beside small messages */
-#define LANE_LINE_NS_BYTE  4                 /* assumed speed of a line: 250 MB/s */
+#define LANE_WINDOW_MAX    ((int64_t)16777216)
+#define LANE_LINE_NS_BYTE  4 /* assumed speed of a line: 250 MB/s */
 
 enum lane_form {
 	LANE_WHOLE, /* one frame: head, payload, tail */
@@ -134,6 +135,10 @@ bool lane_output_waits(const struct lane_output *output, uint64_t key);
 
 /// Drops the payload of `session`, unless it has been begun.
 void lane_output_cancel(struct lane_output *output, uint32_t session);
+
+/// The window for a line with this round trip (0: not known): what it carries meanwhile, but
+/// LANE_WINDOW_WIDE at least and LANE_WINDOW_MAX at most.
+int64_t lane_window(uint64_t round_trip_ns);
 
 /// The peer confirms parts: from now on at most `window` bytes of them are unconfirmed.
 void lane_output_set_window(struct lane_output *output, int64_t window);

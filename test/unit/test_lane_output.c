@@ -626,6 +626,15 @@ a_spill_hands_over_all_of_it(void **state) {
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void
+the_window_is_what_the_line_carries_within_bounds(void **state) {
+	(void)state;
+	assert_int_equal(lane_window(0), LANE_WINDOW_WIDE);
+	assert_int_equal(lane_window((uint64_t)LANE_WINDOW_WIDE * LANE_LINE_NS_BYTE * 3),
+		LANE_WINDOW_WIDE * 3);
+	assert_int_equal(lane_window(UINT64_MAX), LANE_WINDOW_MAX);
+}
+
 int
 main(void) {
 	const struct CMUnitTest tests[] = {
@@ -639,6 +648,7 @@ main(void) {
 		CASE(a_window_bounds_the_parts_under_way),
 		CASE(a_peer_that_confirms_too_much_gains_nothing),
 		CASE(beside_small_messages_less_is_under_way),
+		CASE(the_window_is_what_the_line_carries_within_bounds),
 		CASE(a_long_line_stays_filled_beside_small_messages),
 		CASE(neither_end_waits_for_the_other_whatever_is_mixed),
 		CASE(small_messages_ahead_of_large_ones_make_no_mixture),
