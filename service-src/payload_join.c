@@ -4,7 +4,8 @@
 
 #include "skynet_malloc.h"
 
-/* Times what has come is reserved, for what was announced: all of it if that is enough. */
+/* Memory for all that was announced is taken when one AHEAD_MAX-th of it has come; before that, for
+ * AHEAD times as much as has come. */
 #define AHEAD_MAX 256
 #define AHEAD     16
 
