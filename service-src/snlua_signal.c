@@ -55,6 +55,16 @@ report_stack(struct snlua *service, lua_State *L) {
 	lua_pop(L, 1);
 }
 
+/// Raises an error in the code that a hook has interrupted. Its place is level 0: luaL_error would
+/// name the place of the caller, if that is Lua code at all.
+static void
+interrupt(lua_State *L, const char *text) {
+	luaL_where(L, 0);
+	lua_pushstring(L, text);
+	lua_concat(L, 2);
+	lua_error(L);
+}
+
 /// Runs on the service's own thread, in whatever code it was just executing.
 static void
 attention_hook(lua_State *L, lua_Debug *ar) {
@@ -72,9 +82,9 @@ attention_hook(lua_State *L, lua_Debug *ar) {
 	if (requests & SNLUA_REPORT)
 		report_stack(service, L);
 	if (requests & SNLUA_INTERRUPT)
-		luaL_error(L, "signal 0");
+		interrupt(L, "signal 0");
 	if (requests & SNLUA_STALLED)
-		luaL_error(L, "interrupted: this message takes too long");
+		interrupt(L, "interrupted: this message takes too long");
 }
 
 /// Sets the hook and remembers the one it replaces. The caller holds `arming`.
