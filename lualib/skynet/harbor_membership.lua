@@ -135,11 +135,17 @@ local function read_all(on)
 	end
 end
 
+---There is no connection any more. Who reads from it goes on at once; nobody waits until the system
+---is done with it.
+local function hang_up()
+	skynet.fork(socket.close, fd)
+	fd = nil
+end
+
 local function lose()
 	skynet.error "the link to the master is lost"
 	if fd then
-		socket.close(fd)
-		fd = nil
+		hang_up()
 	end
 	local waiting = waiters
 	waiters = {}
@@ -200,6 +206,7 @@ function membership.watch()
 		elseif skynet.now() - heard > interval * control.BEATS_MISSED then
 			skynet.error "the master is silent"
 			socket.shutdown(fd)
+			hang_up()
 			return
 		end
 		membership.tell "P"
