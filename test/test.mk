@@ -19,8 +19,9 @@ REPLAYS     := $(if $(filter test fuzz%,$(T)),$(patsubst test/fuzz/%.c,build/tes
 	$(wildcard test/fuzz/$(T:test=fuzz)*.c)))
 LUA_TESTS    = $(wildcard test/lua/$(T)*.lua)
 PROCESS_TESTS = $(wildcard test/process/$(T)*.sh test/process/$(T)*.t)
-TESTS        = $(strip $(if $(filter unit,$(PARTS)),$(UNIT_TESTS)) $(if $(filter fuzz,$(PARTS)),$(REPLAYS)) \
-	$(if $(filter lua,$(PARTS)),$(LUA_TESTS)) $(if $(filter process,$(PARTS)),$(PROCESS_TESTS)))
+# The longest come first, so that the last minute is not spent on one of them alone.
+TESTS        = $(strip $(if $(filter process,$(PARTS)),$(PROCESS_TESTS)) $(if $(filter lua,$(PARTS)),$(LUA_TESTS)) \
+	$(if $(filter fuzz,$(PARTS)),$(REPLAYS)) $(if $(filter unit,$(PARTS)),$(UNIT_TESTS)))
 PROVE       := $(PROVE_PATH) CMOCKA_MESSAGE_OUTPUT=TAP SKYNET_SANITIZE=$(SANITIZE) prove -j$(JOBS) -f -o --exec test/run
 TEST_LIBS    = $(OBJ)/liblualib.a $(OBJ)/libservice.a $(OBJ)/libskynet.a
 
