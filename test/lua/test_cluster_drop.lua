@@ -1,5 +1,6 @@
 -- config: cluster_buffer_limit = 300000
 -- config: cluster_buffer_policy = "drop"
+-- config: cluster_heartbeat = 0
 ---A node that does not read its requests, with the policy to drop the oldest.
 local skynet = require "skynet"
 local cluster = require "skynet.cluster"
