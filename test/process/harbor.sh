@@ -4,7 +4,7 @@
 # node ID [LINE]: the config nID of a member; the node with the id 1 hosts the master. Tests that wait for
 # silence to be noticed set heartbeat=1; for others a machine that stands still is no reason to lose a link.
 node() {
-	eval "port=\${port_$1:=$(free_port)}"
+	eval "port=\${port_$1:=\$(free_port)}"
 	: "${master_port:=$(free_port)}"
 	{
 		echo "harbor = $1"
