@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "harbor_link.h"
-#include "skynet_handle.h"
+#include "harbor_send.h"
 #include "skynet_harbor.h"
 #include "skynet_server.h"
 #include "skynet_socket.h"
@@ -56,8 +56,7 @@ harbor_release(struct harbor *harbor) {
 		if (link->fd != NO_SOCKET) {
 			lane_output_spill(link->output);
 			skynet_socket_close(harbor->context, link->fd);
-			lane_output_fini(link->output);
-			skynet_free(link->output);
+			harbor_send_stop(link);
 		}
 		frame_reader_clear(&link->reader);
 		message_queue_fini(&link->queue);
@@ -188,7 +187,7 @@ harbor_log_drop(struct harbor *harbor, const struct waiting_message *message) {
 			(unsigned long long)harbor->drops_untold);
 	skynet_error(harbor->context,
 		"Drop message to harbor %u from %x to %x (session = %d, msgsz = %zu)%s",
-		message->destination >> HARBOR_SHIFT, message->source, message->destination,
+		message->destination >> HANDLE_REMOTE_SHIFT, message->source, message->destination,
 		message->session, message->size, more);
 	harbor->drop_told_ns = now_ns;
 	harbor->drops_untold = 0;
@@ -218,7 +217,7 @@ log_late(struct harbor *harbor, const struct waiting_message *message) {
 
 static void
 send_to_handle(struct harbor *harbor, const struct waiting_message *message) {
-	uint32_t id = message->destination >> HARBOR_SHIFT;
+	uint32_t id = message->destination >> HANDLE_REMOTE_SHIFT;
 	if (id != 0 && id != (uint32_t)harbor->id && is_late(harbor, message)) {
 		log_late(harbor, message);
 		skynet_free(message->data);
@@ -298,7 +297,7 @@ on_remote(struct harbor *harbor, uint32_t source, int session, const void *data,
 		.data = (void *)(uintptr_t)remote->message,
 	};
 	/* Reading the clock costs more than the rest: only messages that will be queued need it. */
-	uint32_t id = message.destination >> HARBOR_SHIFT;
+	uint32_t id = message.destination >> HANDLE_REMOTE_SHIFT;
 	if (message.destination == 0 || harbor->links[id].state != LINK_UP)
 		message.since_ns = skynet_clock_ns(harbor->context);
 	if (message.destination == 0)
@@ -330,7 +329,7 @@ command_name(struct harbor *harbor, uint32_t handle, const char *text) {
 static void
 forget_foreign_name(void *ud, struct name_entry *entry) {
 	struct harbor *harbor = ud;
-	if ((int)(entry->handle >> HARBOR_SHIFT) == harbor->id)
+	if ((int)(entry->handle >> HANDLE_REMOTE_SHIFT) == harbor->id)
 		return;
 	entry->handle = 0;
 	entry->asked = false;

@@ -1,6 +1,6 @@
 #include "harbor_call.h"
 
-#define HARBOR_SHIFT 24
+#include "skynet_handle.h"
 
 /* The note of a request: the round in which its caller gave up, 0 when it has not. */
 
@@ -61,7 +61,7 @@ struct loss {
 static bool
 is_not_lost(void *ud, struct request *request) {
 	const struct loss *loss = ud;
-	if (request->callee >> HARBOR_SHIFT != loss->harbor)
+	if (request->callee >> HANDLE_REMOTE_SHIFT != loss->harbor)
 		return true;
 	loss->lost(loss->ud, request->caller, request->session, request->callee);
 	return false;

@@ -125,9 +125,9 @@ answer_error(struct harbor_link *link, const struct harbor_frame *frame, const c
 	struct harbor *harbor = link->harbor;
 	if (!harbor_wants_error(frame->type))
 		return;
-	skynet_send(harbor->context, (uint32_t)harbor->id << HARBOR_SHIFT | frame->destination,
-		frame->source, PTYPE_ERROR, frame->session, (void *)(uintptr_t)reason,
-		strlen(reason));
+	skynet_send(harbor->context,
+		(uint32_t)harbor->id << HANDLE_REMOTE_SHIFT | frame->destination, frame->source,
+		PTYPE_ERROR, frame->session, (void *)(uintptr_t)reason, strlen(reason));
 }
 
 /* Whether the type of a message carries pointers or commands, which only this process may send. (A
@@ -154,7 +154,7 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 		skynet_free(frame->payload);
 		return;
 	}
-	uint32_t destination = (uint32_t)harbor->id << HARBOR_SHIFT | frame->destination;
+	uint32_t destination = (uint32_t)harbor->id << HANDLE_REMOTE_SHIFT | frame->destination;
 	if (is_internal(frame)) {
 		skynet_error(harbor->context,
 			"error: refused a message of type %d from :%08x (harbor %d) to :%08x",
@@ -166,7 +166,8 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 	if (frame->session > 0 && (frame->type == PTYPE_RESPONSE || frame->type == PTYPE_ERROR))
 		call_table_take(&harbor->calls, destination, frame->session);
 	/* skynet_send would replace source 0 by this service. */
-	uint32_t source = frame->source != 0 ? frame->source : (uint32_t)link->id << HARBOR_SHIFT;
+	uint32_t source =
+		frame->source != 0 ? frame->source : (uint32_t)link->id << HANDLE_REMOTE_SHIFT;
 	int result = skynet_send(harbor->context, source, destination,
 		frame->type | PTYPE_TAG_DONTCOPY, frame->session, frame->payload, frame->size);
 	if (result >= 0 && !frame->joined)
@@ -215,7 +216,7 @@ harbor_link_receive(struct harbor_link *link, const char *bytes, size_t size) {
 static void
 forget_name(void *ud, struct name_entry *entry) {
 	const struct harbor_link *link = ud;
-	if (entry->handle >> HARBOR_SHIFT == (uint32_t)link->id) {
+	if (entry->handle >> HANDLE_REMOTE_SHIFT == (uint32_t)link->id) {
 		entry->handle = 0;
 		entry->asked = false;
 	}

@@ -14,9 +14,9 @@
 #include "lane_output.h"
 #include "name_queue.h"
 #include "skynet.h"
+#include "skynet_handle.h"
 
 #define HARBOR_COUNT 256
-#define HARBOR_SHIFT 24
 #define NO_SOCKET    (-1)
 
 enum link_state {

@@ -170,7 +170,7 @@ harbor_send_message(struct harbor_link *link, const struct waiting_message *mess
 	}
 	/* The answer to a redirected request goes to the node of its source, which remembers the
 	 * call. */
-	if (is_call && message->source >> HARBOR_SHIFT == (uint32_t)harbor->id) {
+	if (is_call && message->source >> HANDLE_REMOTE_SHIFT == (uint32_t)harbor->id) {
 		call_table_put(
 			&harbor->calls, message->source, message->session, message->destination);
 		harbor_start_ticking(harbor);

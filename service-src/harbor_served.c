@@ -1,6 +1,6 @@
 #include "harbor_served.h"
 
-#define HARBOR_SHIFT 24
+#include "skynet_handle.h"
 
 /* The note of a request: its node has been lost. */
 #define LATE 1
@@ -28,7 +28,7 @@ served_table_answer(struct served_table *table, uint32_t caller, int session, ui
 static bool
 mark_late(void *ud, struct request *request) {
 	const uint32_t *harbor = ud;
-	if (request->caller >> HARBOR_SHIFT == *harbor)
+	if (request->caller >> HANDLE_REMOTE_SHIFT == *harbor)
 		request->note = LATE;
 	return true;
 }

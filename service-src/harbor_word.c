@@ -13,7 +13,7 @@ static const char PING[] = "ping", PONG[] = "pong", PARTS[] = "parts", TAKEN[] =
 static void
 write_word(struct harbor_link *link, const char *word, int number) {
 	struct harbor_frame frame = {
-		.source = (uint32_t)link->harbor->id << HARBOR_SHIFT,
+		.source = (uint32_t)link->harbor->id << HANDLE_REMOTE_SHIFT,
 		.type = PTYPE_ERROR,
 		.session = number,
 		.size = strlen(word),
@@ -71,7 +71,7 @@ on_pong(struct harbor_link *link) {
 
 bool
 harbor_word_take(struct harbor_link *link, const struct harbor_frame *frame) {
-	if (frame->source >> HARBOR_SHIFT != (uint32_t)link->id)
+	if (frame->source >> HANDLE_REMOTE_SHIFT != (uint32_t)link->id)
 		return false;
 	if (says(frame, PING)) {
 		link->beats = true;
