@@ -25,6 +25,10 @@ local id <const> = tonumber(skynet.getenv "harbor")
 local streams = {}
 local running = 0
 local unknown_responses = 0
+---Sessions of calls whose deadline has passed. They are remembered for some heartbeats: an answer
+---that comes still later finds nobody, and that is in order.
+---@type table<integer, boolean>
+local late = {}
 
 local link = {}
 
@@ -75,7 +79,12 @@ end
 local function call(stream, func, target)
 	local key, number, text = next_message(stream)
 	add(stream, "pending", 1)
+	-- the next two sessions are those of the call and of its deadline
+	local session = skynet.genid()
 	local what = outcome(number, text, pcall(func, target, "ask", key, number, text))
+	if what == "timeout" then
+		late[session + 1], late[session + 2] = true, true
+	end
 	add(stream, "pending", -1)
 	add(stream, what, 1)
 end
@@ -197,6 +206,10 @@ function command.lost(name)
 end
 
 skynet.dispatch_unknown_response(function(session, source)
+	if late[session] then
+		late[session] = nil
+		return
+	end
 	unknown_responses = unknown_responses + 1
 	skynet.error(("load: nobody waits for session %d from %x"):format(session, source))
 end)
