@@ -66,15 +66,16 @@ local command = {
 
 -- ---- names of nodes that are lost ----
 
----Harbor ids of nodes that were lost while there was no master, who could tell their names again:
----what is known of them is kept until there is one. They may be linked again by then, as another
----process.
+---Harbor ids of nodes of the reference that were lost while there was no master, who could tell
+---their names again: what is known of them is kept until there is one. They may be linked again by
+---then, as another process. Nodes of ours tell each new master their names.
 ---@type table<integer, boolean>
 local doubtful = {}
 
+---The next process under this id may have other services behind the handles of its names.
 ---@param id integer
 local function lose_names(id)
-	if membership.is_joined() then
+	if membership.is_joined() or links.is_ours(id) then
 		names.forget_node(id)
 	else
 		doubtful[id] = true

@@ -248,6 +248,14 @@ function links.is_up(id)
 	return peer ~= nil and peer.up == true
 end
 
+---Whether a node is known to be of ours.
+---@param id integer
+---@return boolean
+function links.is_ours(id)
+	local peer = peers[id]
+	return peer ~= nil and peer.ours == true
+end
+
 ---The master says that a node is gone. Its link may still work, and stays: what waits for an answer
 ---over it goes on waiting, at both ends. If the node is of ours its end will be noticed here.
 ---@param id integer

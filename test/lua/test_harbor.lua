@@ -3,6 +3,7 @@
 -- config: standalone = "unix:$TEST_TMP/master"
 -- config: master = "unix:$TEST_TMP/master"
 -- config: address = "unix:$TEST_TMP/h1"
+-- config: harbor_heartbeat = 3600
 local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"
@@ -12,6 +13,7 @@ local tap = require "tap"
 local PEER <const> = 9
 local RETURNED <const> = 7
 local UNKNOWN <const> = 8
+local OURS <const> = 6
 
 ---Run `f` in a task; gives a function that tells what it has returned so far.
 local function later(f, ...)
@@ -190,7 +192,32 @@ local function test_lost_name()
 	return master
 end
 
+---A node of ours joins and takes each link that it is offered. Gives what ends the last of these,
+---and its connection to the master.
+local function join_as_ours()
+	local address = skynet.getenv "address" .. "_ours"
+	local listener = socket.listen(address)
+	local link
+	socket.start(listener, function(fd)
+		skynet.fork(function()
+			socket.start(fd)
+			socket.read(fd, 1)
+			socket.write(fd, string.char(OURS))
+			link = fd
+		end)
+	end)
+	local master = assert(socket.open(skynet.getenv "master"))
+	tell_master(master, "H", OURS, address, { incarnation = 5 })
+	harbor.connect(OURS)
+	tell_master(master, "R", "OURS", OURS << 24 | 5)
+	tap.is(harbor.queryname "OURS", OURS << 24 | 5, "a node of ours has a name")
+	return function()
+		socket.close(link)
+	end, master
+end
+
 local function test_master(of_peer)
+	local break_link, of_ours = join_as_ours()
 	local lost = later(harbor.linkmaster)
 	local query = later(harbor.queryname, "NEVER")
 	tap.ok(is_waiting(lost), "linkmaster waits")
@@ -204,6 +231,14 @@ local function test_master(of_peer)
 	end
 	tap.eventually(lost, "until the master is gone")
 	socket.close(of_peer)
+	socket.close(of_ours)
+	local broken = later(harbor.link, OURS)
+	tap.ok(is_waiting(broken), "the link to the node of ours stays")
+	break_link()
+	tap.eventually(broken, "until it breaks")
+	harbor.connect(OURS)
+	tap.ok(true, "then it is made again, perhaps with another process")
+	local certain = later(skynet.call, "OURS", "lua", "echo", 10)
 	tap.is(skynet.error_kind(select(2, pcall(skynet.call, "THEIRS", "lua", "echo"))), "dead_node",
 		"without a master a name of a lost node is that of a dead one")
 	harbor.linkmaster()
@@ -238,6 +273,10 @@ local function test_master(of_peer)
 	tap.eventually(moved, "also that of a node which is another process now, and linked")
 	tap.is(moved()[2], 9, "with its answer too")
 	socket.close(link)
+	tap.ok(not certain(), "the name of the node of ours waits until somebody has it")
+	tell_master(fd, "R", "OURS", puppet)
+	tap.eventually(certain, "who need not be the node that is linked")
+	tap.is(certain()[2], 10, "and answers")
 	for _, name in ipairs { "MINE", "ALONE" } do
 		tell_master(fd, "Q", name)
 		tap.ok(is_told(fd, name, skynet.self()), ("the new master knows '%s'"):format(name))
