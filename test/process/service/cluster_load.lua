@@ -1,6 +1,7 @@
 ---Calls and sends to node "server" without a break, large and small, and counts what comes of it.
 ---Says when calls begin to fail and when they are answered again. At the end of the node it waits
 ---for what is under way and says what is missing.
+local crypt = require "skynet.crypt"
 local skynet = require "skynet"
 local cluster = require "skynet.cluster"
 
@@ -36,8 +37,9 @@ local function call(caller, number)
 end
 
 skynet.start(function()
-	-- Other runs have other callers.
-	local base = math.random(1 << 40)
+	-- Other runs have other callers. Random numbers of Lua could be those of a process that was started
+	-- in the same second.
+	local base = string.unpack("<I8", crypt.randomkey()) >> 24
 	for caller = base, base + CALLERS - 1 do
 		skynet.fork(function()
 			local number = 0
