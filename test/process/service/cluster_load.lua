@@ -37,8 +37,8 @@ local function call(caller, number)
 end
 
 skynet.start(function()
-	-- Other runs have other callers. Random numbers of Lua could be those of a process that was started
-	-- in the same second.
+	-- Other runs have other callers. Random numbers of Lua could be those of a process that was
+	-- started in the same second.
 	local base = string.unpack("<I8", crypt.randomkey()) >> 24
 	for caller = base, base + CALLERS - 1 do
 		skynet.fork(function()
