@@ -58,7 +58,7 @@ struct skynet_config {
 	int stall_interrupt_ms;      /* 0: never interrupt it */
 	int64_t socket_buffer_limit; /* 268435456: bytes queued per socket, 0: none */
 	int socket_buffer_policy;    /* enum skynet_socket_policy, 1: close */
-	int socket_spin_us;          /* 200: see struct skynet_runtime_config */
+	int socket_spin_us;          /* 100: see struct skynet_runtime_config */
 	bool require_auth;           /* never listen for nodes unguarded where others reach it */
 	int auth_timeout_ms;         /* 5000: for a handshake between nodes */
 	/* For embedders; borrowed until skynet_node_create returns. */

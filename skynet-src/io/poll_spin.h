@@ -2,9 +2,8 @@
  *
  * Waking a sleeping processor takes tens of microseconds, as long as all the rest of a request to
  * another process and its answer. So spinning pays when events tend to follow each other closely;
- * otherwise it wastes the processor. It is used while it has found events lately. Otherwise it is
- * tried where sleeps are so short that it could have found their events, and the more seldom the
- * more often that has failed: the other end may need this processor. One thread at a time.
+ * otherwise it wastes the processor. It is used while it has found events lately, and else tried
+ * again now and then. One thread at a time.
  */
 #ifndef SKYNET_POLL_SPIN_H
 #define SKYNET_POLL_SPIN_H
@@ -15,8 +14,7 @@
 struct poll_spin {
 	uint64_t limit_ns; /* longest time to spin; 0: never spin */
 	int credit;        /* above 0: the last attempts have found events */
-	int short_sleeps;  /* since the last attempt without credit */
-	int failures;      /* of such attempts, since the last time when it paid */
+	int passed;        /* waits since the last attempt */
 };
 
 /// Called before each wait. Returns true when the poller is to spin first.
@@ -24,8 +22,5 @@ bool poll_spin_begins(struct poll_spin *spin);
 
 /// Notes whether an event, or a wake, came while the poller was spinning.
 void poll_spin_ended(struct poll_spin *spin, bool found);
-
-/// Notes how long the poller has slept for an event, or a wake.
-void poll_spin_slept(struct poll_spin *spin, uint64_t slept_ns);
 
 #endif

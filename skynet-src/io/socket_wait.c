@@ -27,23 +27,6 @@ look(struct socket_server *server, struct socket_poll_event *events, int capacit
 	return count;
 }
 
-/* Sleeps until there are events. */
-static int
-sleep_for(struct socket_server *server, struct socket_poll_event *events, int capacity,
-	int timeout_ms) {
-	bool timed = server->spin.limit_ns > 0;
-	uint64_t begin_ns = timed ? clock_monotonic_ns(server->clock) : 0;
-	/* See wake_sleeper. */
-	atomic_store_explicit(&server->sleeping, true, memory_order_seq_cst);
-	if (is_wanted(server))
-		timeout_ms = 0;
-	int count = socket_poll_wait(&server->poll, events, capacity, timeout_ms);
-	atomic_store_explicit(&server->sleeping, false, memory_order_relaxed);
-	if (timed && timeout_ms != 0)
-		poll_spin_slept(&server->spin, clock_monotonic_ns(server->clock) - begin_ns);
-	return count;
-}
-
 void
 socket_server_spin(struct socket_server *server, uint64_t limit_ns) {
 	server->spin.limit_ns = limit_ns;
@@ -55,10 +38,16 @@ socket_wait(struct socket_server *server, struct socket_poll_event *events, int 
 	int count = 0;
 	if (timeout_ms != 0 && !is_wanted(server) && poll_spin_begins(&server->spin))
 		count = look(server, events, capacity, timeout_ms);
-	if (timeout_ms == 0)
-		count = socket_poll_wait(&server->poll, events, capacity, 0);
-	else if (count == 0)
-		count = sleep_for(server, events, capacity, timeout_ms);
+	if (count == 0) {
+		if (timeout_ms != 0) {
+			/* See wake_sleeper. */
+			atomic_store_explicit(&server->sleeping, true, memory_order_seq_cst);
+			if (is_wanted(server))
+				timeout_ms = 0;
+		}
+		count = socket_poll_wait(&server->poll, events, capacity, timeout_ms);
+		atomic_store_explicit(&server->sleeping, false, memory_order_relaxed);
+	}
 	/* Acquire pairs with the store in socket_server_wake. */
 	atomic_exchange_explicit(&server->woken, false, memory_order_acquire);
 	return count;

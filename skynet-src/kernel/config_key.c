@@ -249,7 +249,7 @@ static const struct config_key KEYS[] = {
 		.type = CONFIG_INTEGER,
 		.min = 0,
 		.max = 10000,
-		.fallback = "200",
+		.fallback = "100",
 		.meaning =
 			"microseconds to look for socket events before sleeping; 0: sleep at once"},
 	{.name = "topic_limit",
