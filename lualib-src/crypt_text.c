@@ -29,17 +29,16 @@ base64_encode(const unsigned char *data, size_t size, char *out) {
 
 static int
 sextet(char c) {
-	if (c >= 'A' && c <= 'Z') {
+	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
-	} else if (c >= 'a' && c <= 'z') {
+	else if (c >= 'a' && c <= 'z')
 		return c - 'a' + 26;
-	} else if (c >= '0' && c <= '9') {
+	else if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	} else if (c == '+') {
+	else if (c == '+')
 		return 62;
-	} else if (c == '/') {
+	else if (c == '/')
 		return 63;
-	}
 	return -1;
 }
 
@@ -54,17 +53,14 @@ struct group {
 static bool
 finish_group(struct group *group, unsigned char *out, ptrdiff_t *used) {
 	int bytes = group->count - 1;
-	if (group->count == 1) {
+	if (group->count == 1)
 		return false;
-	}
 	uint32_t bits = group->bits << (6 * (SEXTETS - group->count));
 	/* Bits behind the last whole byte. */
-	if (group->count > 0 && (bits & ((UINT32_C(1) << (24 - 8 * bytes)) - 1)) != 0) {
+	if (group->count > 0 && (bits & ((UINT32_C(1) << (24 - 8 * bytes)) - 1)) != 0)
 		return false;
-	}
-	for (int i = 0; i < bytes; i++) {
+	for (int i = 0; i < bytes; i++)
 		out[(*used)++] = (unsigned char)(bits >> (16 - 8 * i));
-	}
 	group->bits = 0;
 	group->count = 0;
 	return true;
@@ -80,15 +76,13 @@ base64_decode(const char *text, size_t size, unsigned char *out) {
 			group.padded = false;
 		} else if (text[i] == '=') {
 			group.padded = group.count == 2;
-			if (group.count < 2 || !finish_group(&group, out, &used)) {
+			if (group.count < 2 || !finish_group(&group, out, &used))
 				return -1;
-			}
 		} else if (value >= 0) {
 			group.padded = false;
 			group.bits = group.bits << 6 | (uint32_t)value;
-			if (++group.count == SEXTETS) {
+			if (++group.count == SEXTETS)
 				finish_group(&group, out, &used);
-			}
 		}
 	}
 	return finish_group(&group, out, &used) ? used : -1;
@@ -105,13 +99,12 @@ hex_encode(const unsigned char *data, size_t size, char *out) {
 
 static int
 hex_digit(char c) {
-	if (c >= '0' && c <= '9') {
+	if (c >= '0' && c <= '9')
 		return c - '0';
-	} else if (c >= 'a' && c <= 'f') {
+	else if (c >= 'a' && c <= 'f')
 		return c - 'a' + 10;
-	} else if (c >= 'A' && c <= 'F') {
+	else if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
-	}
 	return -1;
 }
 
@@ -120,9 +113,8 @@ hex_decode(const char *text, size_t size, unsigned char *out) {
 	for (size_t i = 0; i + 1 < size; i += 2) {
 		int high = hex_digit(text[i]);
 		int low = hex_digit(text[i + 1]);
-		if (high < 0 || low < 0) {
+		if (high < 0 || low < 0)
 			return -1;
-		}
 		*out++ = (unsigned char)(high << 4 | low);
 	}
 	return 0;

@@ -32,9 +32,8 @@ read_u32(const unsigned char *bytes) {
 
 static void
 write_u32(unsigned char *bytes, uint32_t value) {
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 4; i++)
 		bytes[i] = (unsigned char)(value >> (8 * i));
-	}
 }
 
 static uint32_t
@@ -121,15 +120,13 @@ login_hash_hmac64_md5(const unsigned char x[LOGIN_KEY_SIZE], const unsigned char
 	block[size] = 0x80;
 	write_u32(block + 56, (uint32_t)size * 8);
 	uint32_t words[MD5_WORD_COUNT];
-	for (int i = 0; i < MD5_WORD_COUNT; i++) {
+	for (int i = 0; i < MD5_WORD_COUNT; i++)
 		words[i] = read_u32(block + i * 4);
-	}
 	uint32_t state[MD5_STATE_COUNT];
 	memcpy(state, md5_start, sizeof(state));
 	md5_block(state, words);
-	for (int i = 0; i < MD5_STATE_COUNT; i++) {
+	for (int i = 0; i < MD5_STATE_COUNT; i++)
 		state[i] += md5_start[i];
-	}
 	write_u32(out, state[0] ^ state[2]);
 	write_u32(out + 4, state[1] ^ state[3]);
 }
@@ -144,9 +141,8 @@ login_hash_power(uint64_t base, uint64_t exponent) {
 	uint64_t result = 1;
 	base %= PRIME;
 	for (; exponent > 0; exponent >>= 1) {
-		if (exponent & 1) {
+		if (exponent & 1)
 			result = multiply(result, base);
-		}
 		base = multiply(base, base);
 	}
 	return result;

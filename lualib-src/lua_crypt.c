@@ -33,9 +33,8 @@ static const unsigned char *
 check_key(lua_State *L, int index, const char *name) {
 	size_t size;
 	const unsigned char *key = check_bytes(L, index, &size);
-	if (size != LOGIN_KEY_SIZE) {
+	if (size != LOGIN_KEY_SIZE)
 		luaL_error(L, "Invalid %s", name);
-	}
 	return key;
 }
 
@@ -43,21 +42,18 @@ static uint64_t
 check_number(lua_State *L, int index) {
 	const unsigned char *bytes = check_key(L, index, "dh uint64 key");
 	uint64_t value = 0;
-	for (int i = LOGIN_KEY_SIZE - 1; i >= 0; i--) {
+	for (int i = LOGIN_KEY_SIZE - 1; i >= 0; i--)
 		value = value << 8 | bytes[i];
-	}
-	if (value == 0) {
+	if (value == 0)
 		luaL_error(L, "Can't be 0");
-	}
 	return value;
 }
 
 static int
 push_number(lua_State *L, uint64_t value) {
 	unsigned char bytes[LOGIN_KEY_SIZE];
-	for (int i = 0; i < LOGIN_KEY_SIZE; i++) {
+	for (int i = 0; i < LOGIN_KEY_SIZE; i++)
 		bytes[i] = (unsigned char)(value >> (8 * i));
-	}
 	lua_pushlstring(L, (const char *)bytes, sizeof(bytes));
 	return 1;
 }
@@ -86,13 +82,11 @@ lrandomkey(lua_State *L) {
 	unsigned char key[LOGIN_KEY_SIZE];
 	unsigned char folded;
 	do {
-		if (getentropy(key, sizeof(key)) != 0) {
+		if (getentropy(key, sizeof(key)) != 0)
 			return luaL_error(L, "no random bytes: %s", strerror(errno));
-		}
 		folded = 0;
-		for (int i = 0; i < LOGIN_KEY_SIZE; i++) {
+		for (int i = 0; i < LOGIN_KEY_SIZE; i++)
 			folded ^= key[i];
-		}
 	} while (folded == 0);
 	return push_key(L, key);
 }
@@ -157,14 +151,12 @@ static int
 lhexdecode(lua_State *L) {
 	size_t size;
 	const char *text = luaL_checklstring(L, 1, &size);
-	if (size % 2 != 0) {
+	if (size % 2 != 0)
 		return luaL_error(L, "Invalid hex text size %I", (LUAI_UACINT)size);
-	}
 	luaL_Buffer out;
 	unsigned char *bytes = (unsigned char *)luaL_buffinitsize(L, &out, size / 2);
-	if (hex_decode(text, size, bytes) != 0) {
+	if (hex_decode(text, size, bytes) != 0)
 		return luaL_error(L, "Invalid hex text");
-	}
 	luaL_pushresultsize(&out, size / 2);
 	return 1;
 }
@@ -186,9 +178,8 @@ lbase64decode(lua_State *L) {
 	luaL_Buffer out;
 	unsigned char *bytes = (unsigned char *)luaL_buffinitsize(L, &out, size / 4 * 3 + 3);
 	ptrdiff_t used = base64_decode(text, size, bytes);
-	if (used < 0) {
+	if (used < 0)
 		return luaL_error(L, "Invalid base64 text");
-	}
 	luaL_pushresultsize(&out, (size_t)used);
 	return 1;
 }
@@ -217,9 +208,8 @@ lsha1(lua_State *L) {
 	size_t size;
 	const unsigned char *text = check_bytes(L, 1, &size);
 	unsigned char digest[SHA1_SIZE];
-	if (EVP_Digest(text, size, digest, NULL, EVP_sha1(), NULL) != 1) {
+	if (EVP_Digest(text, size, digest, NULL, EVP_sha1(), NULL) != 1)
 		return luaL_error(L, "sha1 failed");
-	}
 	lua_pushlstring(L, (const char *)digest, sizeof(digest));
 	return 1;
 }
@@ -231,9 +221,8 @@ lhmac_sha1(lua_State *L) {
 	const unsigned char *text = check_bytes(L, 2, &size);
 	luaL_argcheck(L, key_size <= INT32_MAX, 1, "too long");
 	unsigned char digest[SHA1_SIZE];
-	if (HMAC(EVP_sha1(), key, (int)key_size, text, size, digest, NULL) == NULL) {
+	if (HMAC(EVP_sha1(), key, (int)key_size, text, size, digest, NULL) == NULL)
 		return luaL_error(L, "hmac_sha1 failed");
-	}
 	lua_pushlstring(L, (const char *)digest, sizeof(digest));
 	return 1;
 }
@@ -243,9 +232,8 @@ lhmac_sha1(lua_State *L) {
 static void
 des_blocks(lua_State *L, const unsigned char *key, unsigned char *data, size_t size, int encrypt) {
 	unsigned char keys[3 * DES_KEY_SIZE];
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 3; i++)
 		memcpy(keys + i * DES_KEY_SIZE, key, DES_KEY_SIZE);
-	}
 	luaL_argcheck(L, size <= INT32_MAX, 2, "too long");
 	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
 	int used = 0;
@@ -254,27 +242,24 @@ des_blocks(lua_State *L, const unsigned char *key, unsigned char *data, size_t s
 		   EVP_CIPHER_CTX_set_padding(cipher, 0) == 1 &&
 		   EVP_CipherUpdate(cipher, data, &used, data, (int)size) == 1;
 	EVP_CIPHER_CTX_free(cipher);
-	if (!done || (size_t)used != size) {
+	if (!done || (size_t)used != size)
 		luaL_error(L, "des failed");
-	}
 }
 
 static const unsigned char *
 check_des_key(lua_State *L) {
 	size_t size;
 	const unsigned char *key = check_bytes(L, 1, &size);
-	if (size != DES_KEY_SIZE) {
+	if (size != DES_KEY_SIZE)
 		luaL_error(L, "Invalid key size %d, need 8 bytes", (int)size);
-	}
 	return key;
 }
 
 static enum padding
 check_padding(lua_State *L) {
 	lua_Integer padding = luaL_optinteger(L, 3, PADDING_ISO7816_4);
-	if (padding != PADDING_ISO7816_4 && padding != PADDING_PKCS7) {
+	if (padding != PADDING_ISO7816_4 && padding != PADDING_PKCS7)
 		luaL_error(L, "Invalid padding mode %I", (LUAI_UACINT)padding);
-	}
 	return (enum padding)padding;
 }
 
@@ -290,9 +275,8 @@ ldesencode(lua_State *L) {
 	unsigned char *data = (unsigned char *)luaL_buffinitsize(L, &out, size + pad);
 	memcpy(data, text, size);
 	memset(data + size, padding == PADDING_PKCS7 ? (int)pad : 0, pad);
-	if (padding == PADDING_ISO7816_4) {
+	if (padding == PADDING_ISO7816_4)
 		data[size] = 0x80;
-	}
 	des_blocks(L, key, data, size + pad, 1);
 	luaL_pushresultsize(&out, size + pad);
 	return 1;
@@ -304,19 +288,15 @@ text_size(const unsigned char *data, size_t size, enum padding padding) {
 	size_t pad = 1;
 	if (padding == PADDING_PKCS7) {
 		pad = data[size - 1];
-		if (pad < 1 || pad > DES_BLOCK_SIZE) {
+		if (pad < 1 || pad > DES_BLOCK_SIZE)
 			return -1;
-		}
-		for (size_t i = 1; i <= pad; i++) {
-			if (data[size - i] != pad) {
+		for (size_t i = 1; i <= pad; i++)
+			if (data[size - i] != pad)
 				return -1;
-			}
-		}
 		return (ptrdiff_t)(size - pad);
 	}
-	while (pad < DES_BLOCK_SIZE && data[size - pad] == 0) {
+	while (pad < DES_BLOCK_SIZE && data[size - pad] == 0)
 		pad++;
-	}
 	return data[size - pad] == 0x80 ? (ptrdiff_t)(size - pad) : -1;
 }
 
@@ -327,17 +307,15 @@ ldesdecode(lua_State *L) {
 	size_t size;
 	const unsigned char *text = check_bytes(L, 2, &size);
 	enum padding padding = check_padding(L);
-	if (size == 0 || size % DES_BLOCK_SIZE != 0) {
+	if (size == 0 || size % DES_BLOCK_SIZE != 0)
 		return luaL_error(L, "Invalid des crypt text length %I", (LUAI_UACINT)size);
-	}
 	luaL_Buffer out;
 	unsigned char *data = (unsigned char *)luaL_buffinitsize(L, &out, size);
 	memcpy(data, text, size);
 	des_blocks(L, key, data, size, 0);
 	ptrdiff_t left = text_size(data, size, padding);
-	if (left < 0) {
+	if (left < 0)
 		return luaL_error(L, "Invalid des crypt text");
-	}
 	luaL_pushresultsize(&out, (size_t)left);
 	return 1;
 }

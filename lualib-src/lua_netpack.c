@@ -28,9 +28,8 @@ new_queue(lua_State *L) {
 /* The queue at `index`, NULL for nil; raises for anything else. */
 static struct queue *
 test_queue(lua_State *L, int index) {
-	if (lua_isnoneornil(L, index)) {
+	if (lua_isnoneornil(L, index))
 		return NULL;
-	}
 	if (lua_type(L, index) == LUA_TUSERDATA && lua_getmetatable(L, index)) {
 		int same = lua_rawequal(L, -1, lua_upvalueindex(1));
 		lua_pop(L, 1);
@@ -59,9 +58,8 @@ filter_data(lua_State *L, struct queue *queue, struct skynet_socket_message *mes
 	char *data = message->buffer;
 	message->buffer = NULL;
 	size_t count = netpack_feed(queue->pack, message->id, data, size);
-	if (count == 0) {
+	if (count == 0)
 		return 1;
-	}
 	if (count > 1) {
 		lua_pushliteral(L, "more");
 		return 2;
@@ -124,18 +122,16 @@ lfilter(lua_State *L) {
 	struct queue *queue = test_queue(L, 1);
 	struct skynet_socket_message *message = lua_touserdata(L, 2);
 	lua_Integer size = luaL_checkinteger(L, 3);
-	if (message == NULL || size < (lua_Integer)sizeof(*message)) {
+	if (message == NULL || size < (lua_Integer)sizeof(*message))
 		return luaL_argerror(L, 2, "socket message expected");
-	}
 	lua_settop(L, 1);
 	luaL_checkstack(L, 8, NULL);
 	if (queue == NULL) {
 		lua_settop(L, 0);
 		queue = new_queue(L);
 	}
-	if (message->type == SKYNET_SOCKET_TYPE_DATA) {
+	if (message->type == SKYNET_SOCKET_TYPE_DATA)
 		return filter_data(L, queue, message);
-	}
 	return filter_event(L, queue, message, (size_t)size);
 }
 
@@ -144,9 +140,8 @@ static int
 lpop(lua_State *L) {
 	struct queue *queue = test_queue(L, 1);
 	struct netpack_frame frame;
-	if (queue == NULL || !netpack_pop(queue->pack, &frame)) {
+	if (queue == NULL || !netpack_pop(queue->pack, &frame))
 		return 0;
-	}
 	return push_frame(L, &frame);
 }
 
@@ -154,9 +149,8 @@ lpop(lua_State *L) {
 static int
 lclear(lua_State *L) {
 	struct queue *queue = test_queue(L, 1);
-	if (queue != NULL) {
+	if (queue != NULL)
 		netpack_clear(queue->pack);
-	}
 	return 0;
 }
 
@@ -189,9 +183,8 @@ lpack(lua_State *L) {
 		data = luaL_checklstring(L, 1, &size);
 	}
 	char *block = netpack_encode(data, size);
-	if (block == NULL) {
+	if (block == NULL)
 		return luaL_error(L, "Invalid size (too long) of data : %I", (LUAI_UACINT)size);
-	}
 	lua_pushlightuserdata(L, block);
 	lua_pushinteger(L, (lua_Integer)(size + NETPACK_HEADER_SIZE));
 	return 2;
@@ -207,9 +200,8 @@ ltostring(lua_State *L) {
 	luaL_argcheck(L, lua_islightuserdata(L, 1), 1, "pointer expected");
 	void *data = lua_touserdata(L, 1);
 	size_t size = check_size(L, 2);
-	if (data == NULL) {
+	if (data == NULL)
 		size = 0;
-	}
 	lua_pushlstring(L, data != NULL ? data : "", size);
 	skynet_free(data);
 	return 1;

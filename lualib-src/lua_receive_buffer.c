@@ -16,9 +16,8 @@
 /* The buffer at index 1, NULL when there is none. */
 static struct receive_buffer *
 test_buffer(lua_State *L) {
-	if (lua_type(L, 1) != LUA_TUSERDATA || !lua_getmetatable(L, 1)) {
+	if (lua_type(L, 1) != LUA_TUSERDATA || !lua_getmetatable(L, 1))
 		return NULL;
-	}
 	int same = lua_rawequal(L, -1, lua_upvalueindex(1));
 	lua_pop(L, 1);
 	return same ? lua_touserdata(L, 1) : NULL;
@@ -27,9 +26,8 @@ test_buffer(lua_State *L) {
 static struct receive_buffer *
 check_buffer(lua_State *L) {
 	struct receive_buffer *buffer = test_buffer(L);
-	if (buffer == NULL) {
+	if (buffer == NULL)
 		luaL_error(L, "need buffer object at param 1");
-	}
 	return buffer;
 }
 
@@ -60,9 +58,8 @@ static int
 lpush(lua_State *L) {
 	struct receive_buffer *buffer = check_buffer(L);
 	void *data = lua_touserdata(L, 3);
-	if (data == NULL || !lua_islightuserdata(L, 3)) {
+	if (data == NULL || !lua_islightuserdata(L, 3))
 		return luaL_error(L, "need message block at param 3");
-	}
 	size_t total = receive_buffer_push(buffer, data, check_size(L, 4));
 	lua_pushinteger(L, (lua_Integer)total);
 	return 1;
@@ -117,9 +114,8 @@ lreadline(lua_State *L) {
 	const char *separator = luaL_checklstring(L, 3, &separator_size);
 	luaL_argcheck(L, separator_size > 0, 3, "empty separator");
 	size_t line_size;
-	if (!receive_buffer_find(buffer, separator, separator_size, &line_size)) {
+	if (!receive_buffer_find(buffer, separator, separator_size, &line_size))
 		return 0;
-	}
 	if (!lua_istable(L, 2)) {
 		lua_pushboolean(L, 1);
 		return 1;
@@ -133,11 +129,10 @@ lreadline(lua_State *L) {
 static int
 lclear(lua_State *L) {
 	struct receive_buffer *buffer = test_buffer(L);
-	if (buffer != NULL) {
+	if (buffer != NULL)
 		receive_buffer_clear(buffer);
-	} else if (!lua_isnoneornil(L, 1)) {
+	else if (!lua_isnoneornil(L, 1))
 		luaL_typeerror(L, 1, "receive buffer");
-	}
 	return 0;
 }
 
@@ -167,13 +162,11 @@ static int
 lheader(lua_State *L) {
 	size_t size;
 	const unsigned char *bytes = (const unsigned char *)luaL_checklstring(L, 1, &size);
-	if (size < 1 || size > 4) {
+	if (size < 1 || size > 4)
 		return luaL_error(L, "Invalid package header of %I bytes", (LUAI_UACINT)size);
-	}
 	lua_Integer value = 0;
-	for (size_t i = 0; i < size; i++) {
+	for (size_t i = 0; i < size; i++)
 		value = value << 8 | bytes[i];
-	}
 	lua_pushinteger(L, value);
 	return 1;
 }

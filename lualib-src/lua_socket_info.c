@@ -15,12 +15,10 @@
 
 size_t
 lua_udp_address_size(const char *address, size_t size) {
-	if (size == UDP_SIZE_INET && address[0] == UDP_FAMILY_INET) {
+	if (size == UDP_SIZE_INET && address[0] == UDP_FAMILY_INET)
 		return UDP_SIZE_INET;
-	}
-	if (size == UDP_SIZE_INET6 && address[0] == UDP_FAMILY_INET6) {
+	if (size == UDP_SIZE_INET6 && address[0] == UDP_FAMILY_INET6)
 		return UDP_SIZE_INET6;
-	}
 	return 0;
 }
 
@@ -30,16 +28,14 @@ ludp_address(lua_State *L) {
 	size_t size;
 	const char *address = luaL_checklstring(L, 1, &size);
 	size_t known = lua_udp_address_size(address, size);
-	if (known == 0) {
+	if (known == 0)
 		return luaL_error(L, "Invalid udp address");
-	}
 	uint16_t port;
 	memcpy(&port, address + 1, sizeof(port));
 	char text[INET6_ADDRSTRLEN];
 	int family = known == UDP_SIZE_INET ? AF_INET : AF_INET6;
-	if (inet_ntop(family, address + 1 + sizeof(port), text, sizeof(text)) == NULL) {
+	if (inet_ntop(family, address + 1 + sizeof(port), text, sizeof(text)) == NULL)
 		return luaL_error(L, "Invalid udp address");
-	}
 	lua_pushstring(L, text);
 	lua_pushinteger(L, ntohs(port));
 	return 2;
@@ -68,9 +64,8 @@ lresolve(lua_State *L) {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
 	int failed = getaddrinfo(host, NULL, &hints, &list);
-	if (failed != 0) {
+	if (failed != 0)
 		return luaL_error(L, "%s", gai_strerror(failed));
-	}
 	lua_pushcfunction(L, push_numeric_hosts);
 	lua_pushlightuserdata(L, list);
 	int status = lua_pcall(L, 1, 1, 0);
@@ -153,9 +148,8 @@ static int
 lunpack(lua_State *L) {
 	struct skynet_socket_message *message = lua_touserdata(L, 1);
 	lua_Integer size = luaL_checkinteger(L, 2);
-	if (message == NULL || size < (lua_Integer)sizeof(*message)) {
+	if (message == NULL || size < (lua_Integer)sizeof(*message))
 		return luaL_argerror(L, 1, "socket message expected");
-	}
 	lua_pushinteger(L, message->type);
 	lua_pushinteger(L, message->id);
 	lua_pushinteger(L, message->ud);
@@ -165,14 +159,12 @@ lunpack(lua_State *L) {
 		return 4;
 	}
 	lua_pushlightuserdata(L, message->buffer);
-	if (message->type != SKYNET_SOCKET_TYPE_UDP) {
+	if (message->type != SKYNET_SOCKET_TYPE_UDP)
 		return 4;
-	}
 	int address_size = 0;
 	const char *address = skynet_socket_udp_address(message, &address_size);
-	if (address == NULL) {
+	if (address == NULL)
 		return 4;
-	}
 	lua_pushlstring(L, address, (size_t)address_size);
 	return 5;
 }

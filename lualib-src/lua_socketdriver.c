@@ -46,17 +46,14 @@ is_unix(const char *host) {
 static int
 parse_port(const char *text) {
 	int port = 0;
-	if (*text == '\0') {
+	if (*text == '\0')
 		return -1;
-	}
 	for (; *text != '\0'; text++) {
-		if (*text < '0' || *text > '9') {
+		if (*text < '0' || *text > '9')
 			return -1;
-		}
 		port = port * 10 + (*text - '0');
-		if (port > PORT_MAX) {
+		if (port > PORT_MAX)
 			return -1;
-		}
 	}
 	return port;
 }
@@ -64,9 +61,8 @@ parse_port(const char *text) {
 /* Pushes the host part of `text` on the stack. */
 static struct address
 split_address(lua_State *L, const char *text) {
-	if (is_unix(text)) {
+	if (is_unix(text))
 		return (struct address){.host = text, .port = 0};
-	}
 	const char *host = text;
 	const char *end;
 	const char *colon;
@@ -77,18 +73,15 @@ split_address(lua_State *L, const char *text) {
 	} else {
 		colon = strrchr(text, ':');
 		/* Two colons without brackets: it is not clear where the port begins. */
-		if (colon != NULL && strchr(text, ':') != colon) {
+		if (colon != NULL && strchr(text, ':') != colon)
 			colon = NULL;
-		}
 		end = colon;
 	}
-	if (colon == NULL) {
+	if (colon == NULL)
 		luaL_error(L, "Invalid address %s", text);
-	}
 	int port = parse_port(colon + 1);
-	if (port < 0) {
+	if (port < 0)
 		luaL_error(L, "Invalid port in address %s", text);
-	}
 	return (struct address){
 		.host = lua_pushlstring(L, host, (size_t)(end - host)),
 		.port = port,
@@ -107,13 +100,11 @@ check_text(lua_State *L, int index) {
 /* The address at `index` and `index` + 1. */
 static struct address
 check_address(lua_State *L, int index) {
-	if (lua_isnoneornil(L, index + 1)) {
+	if (lua_isnoneornil(L, index + 1))
 		return split_address(L, check_text(L, index));
-	}
 	lua_Integer port = luaL_checkinteger(L, index + 1);
-	if (port < 0 || port > PORT_MAX) {
+	if (port < 0 || port > PORT_MAX)
 		luaL_error(L, "Invalid port %I", (LUAI_UACINT)port);
-	}
 	const char *host = lua_isnil(L, index) ? "" : check_text(L, index);
 	return (struct address){.host = host, .port = (int)port};
 }
@@ -121,9 +112,8 @@ check_address(lua_State *L, int index) {
 static struct address
 check_peer(lua_State *L, int index) {
 	struct address address = check_address(L, index);
-	if (address.port == 0 && !is_unix(address.host)) {
+	if (address.port == 0 && !is_unix(address.host))
 		luaL_error(L, "Invalid port");
-	}
 	return address;
 }
 
@@ -143,9 +133,8 @@ llisten(lua_State *L) {
 	luaL_argcheck(L, backlog >= 0 && backlog <= INT_MAX, 3, "backlog out of range");
 	const char *host = address.host[0] == '\0' ? "0.0.0.0" : address.host;
 	int id = skynet_socket_listen(context_of(L), host, address.port, (int)backlog);
-	if (id < 0) {
+	if (id < 0)
 		return luaL_error(L, "Listen error");
-	}
 	lua_pushinteger(L, id);
 	return 1;
 }
@@ -399,9 +388,8 @@ llsend(lua_State *L) {
 
 static int
 push_udp(lua_State *L, int id, const char *what) {
-	if (id < 0) {
+	if (id < 0)
 		return luaL_error(L, "udp %s failed", what);
-	}
 	lua_pushinteger(L, id);
 	return 1;
 }
@@ -409,9 +397,8 @@ push_udp(lua_State *L, int id, const char *what) {
 static int
 ludp(lua_State *L) {
 	struct address address = {.host = NULL, .port = 0};
-	if (!lua_isnoneornil(L, 1) || !lua_isnoneornil(L, 2)) {
+	if (!lua_isnoneornil(L, 1) || !lua_isnoneornil(L, 2))
 		address = check_address(L, 1);
-	}
 	const char *host = address.host != NULL && address.host[0] != '\0' ? address.host : NULL;
 	return push_udp(L, skynet_socket_udp(context_of(L), host, address.port), "init");
 }
@@ -420,9 +407,8 @@ static int
 ludp_listen(lua_State *L) {
 	struct address address = check_address(L, 1);
 	int id = -1;
-	if (address.port != 0 || is_unix(address.host)) {
+	if (address.port != 0 || is_unix(address.host))
 		id = skynet_socket_udp_listen(context_of(L), address.host, address.port);
-	}
 	return push_udp(L, id, "listen host");
 }
 
@@ -437,9 +423,8 @@ static int
 ludp_connect(lua_State *L) {
 	int id = check_id(L);
 	struct address address = check_address(L, 2);
-	if (skynet_socket_udp_connect(context_of(L), id, address.host, address.port) != 0) {
+	if (skynet_socket_udp_connect(context_of(L), id, address.host, address.port) != 0)
 		return luaL_error(L, "udp connect failed");
-	}
 	return 0;
 }
 
@@ -451,9 +436,8 @@ ludp_send(lua_State *L) {
 	size_t size;
 	const char *address = luaL_checklstring(L, 2, &size);
 	struct socket_sendbuffer buffer = check_data(L, id, 3);
-	if (lua_udp_address_size(address, size) == 0) {
+	if (lua_udp_address_size(address, size) == 0)
 		address = nowhere;
-	}
 	lua_pushboolean(L, skynet_socket_udp_sendbuffer(context_of(L), address, &buffer) == 0);
 	return 1;
 }
@@ -517,9 +501,8 @@ luaopen_skynet_socketdriver(lua_State *L) {
 	lua_socket_info_register(L);
 	add_events(L);
 	lua_getfield(L, LUA_REGISTRYINDEX, "skynet_context");
-	if (lua_touserdata(L, -1) == NULL) {
+	if (lua_touserdata(L, -1) == NULL)
 		return luaL_error(L, "Init skynet context first");
-	}
 	luaL_setfuncs(L, functions, 1);
 	return 1;
 }

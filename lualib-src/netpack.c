@@ -52,9 +52,8 @@ netpack_create(void) {
 
 void
 netpack_destroy(struct netpack *pack) {
-	if (pack == NULL) {
+	if (pack == NULL)
 		return;
-	}
 	netpack_clear(pack);
 	skynet_free(pack->buckets);
 	skynet_free(pack->ring);
@@ -72,9 +71,8 @@ partial_free(struct partial *partial) {
 static struct partial **
 find_link(struct netpack *pack, int id) {
 	struct partial **link = &pack->buckets[(uint32_t)id & (pack->bucket_count - 1)];
-	while (*link != NULL && (*link)->id != id) {
+	while (*link != NULL && (*link)->id != id)
 		link = &(*link)->next;
-	}
 	return link;
 }
 
@@ -99,9 +97,8 @@ grow_buckets(struct netpack *pack) {
 static void
 resize_ring(struct netpack *pack, size_t count) {
 	struct netpack_frame *ring = skynet_calloc(count, sizeof(*ring));
-	for (size_t i = 0; i < pack->ring_used; i++) {
+	for (size_t i = 0; i < pack->ring_used; i++)
 		ring[i] = pack->ring[(pack->ring_head + i) & (pack->ring_count - 1)];
-	}
 	skynet_free(pack->ring);
 	pack->ring = ring;
 	pack->ring_count = count;
@@ -110,9 +107,8 @@ resize_ring(struct netpack *pack, size_t count) {
 
 static void
 queue_frame(struct netpack *pack, int id, char *data, size_t size) {
-	if (pack->ring_used == pack->ring_count) {
+	if (pack->ring_used == pack->ring_count)
 		resize_ring(pack, pack->ring_count * 2);
-	}
 	size_t tail = (pack->ring_head + pack->ring_used) & (pack->ring_count - 1);
 	pack->ring[tail] = (struct netpack_frame){.id = id, .data = data, .size = size};
 	pack->ring_used++;
@@ -135,12 +131,10 @@ partial_append(struct partial *partial, const char *data, size_t size, size_t li
 	if (needed > partial->capacity || partial->data == NULL) {
 		size_t capacity =
 			partial->capacity < PARTIAL_SIZE_MIN ? PARTIAL_SIZE_MIN : partial->capacity;
-		while (capacity < needed) {
+		while (capacity < needed)
 			capacity *= 2;
-		}
-		if (capacity > limit) {
+		if (capacity > limit)
 			capacity = limit;
-		}
 		partial->capacity = capacity;
 		partial->data = skynet_realloc(partial->data, capacity + 1);
 	}
@@ -155,20 +149,16 @@ static size_t
 continue_partial(struct netpack *pack, struct partial **link, const char *data, size_t size) {
 	struct partial *partial = *link;
 	size_t used = 0;
-	while (partial->header_size < NETPACK_HEADER_SIZE && used < size) {
+	while (partial->header_size < NETPACK_HEADER_SIZE && used < size)
 		partial->header[partial->header_size++] = (unsigned char)data[used++];
-	}
-	if (partial->header_size < NETPACK_HEADER_SIZE) {
+	if (partial->header_size < NETPACK_HEADER_SIZE)
 		return used;
-	}
 	size_t whole = decode_size(partial->header);
 	size_t take = whole - partial->size;
-	if (take > size - used) {
+	if (take > size - used)
 		take = size - used;
-	}
-	if (take > 0 || whole == 0) {
+	if (take > 0 || whole == 0)
 		partial_append(partial, data + used, take, whole);
-	}
 	if (partial->size == whole) {
 		queue_frame(pack, partial->id, partial->data, whole);
 		*link = partial->next;
@@ -180,9 +170,8 @@ continue_partial(struct netpack *pack, struct partial **link, const char *data, 
 
 static void
 start_partial(struct netpack *pack, int id, const char *data, size_t size) {
-	if (pack->partial_count >= pack->bucket_count) {
+	if (pack->partial_count >= pack->bucket_count)
 		grow_buckets(pack);
-	}
 	struct partial *partial = skynet_calloc(1, sizeof(*partial));
 	partial->id = id;
 	struct partial **link = find_link(pack, id);
@@ -196,9 +185,8 @@ start_partial(struct netpack *pack, int id, const char *data, size_t size) {
 static bool
 take_whole_block(struct netpack *pack, int id, char *data, size_t size) {
 	if (size <= NETPACK_HEADER_SIZE ||
-		decode_size((unsigned char *)data) != size - NETPACK_HEADER_SIZE) {
+		decode_size((unsigned char *)data) != size - NETPACK_HEADER_SIZE)
 		return false;
-	}
 	memmove(data, data + NETPACK_HEADER_SIZE, size - NETPACK_HEADER_SIZE);
 	data[size - NETPACK_HEADER_SIZE] = '\0';
 	queue_frame(pack, id, data, size - NETPACK_HEADER_SIZE);
@@ -209,46 +197,40 @@ static void
 split(struct netpack *pack, int id, const char *data, size_t size) {
 	while (size >= NETPACK_HEADER_SIZE) {
 		size_t whole = decode_size((const unsigned char *)data);
-		if (whole > size - NETPACK_HEADER_SIZE) {
+		if (whole > size - NETPACK_HEADER_SIZE)
 			break;
-		}
 		queue_frame(pack, id, copy_payload(data + NETPACK_HEADER_SIZE, whole), whole);
 		data += NETPACK_HEADER_SIZE + whole;
 		size -= NETPACK_HEADER_SIZE + whole;
 	}
-	if (size > 0) {
+	if (size > 0)
 		start_partial(pack, id, data, size);
-	}
 }
 
 size_t
 netpack_feed(struct netpack *pack, int id, char *data, size_t size) {
 	size_t used = 0;
 	struct partial **link = find_link(pack, id);
-	if (*link != NULL) {
+	if (*link != NULL)
 		used = continue_partial(pack, link, data, size);
-	} else if (size > 0 && take_whole_block(pack, id, data, size)) {
+	else if (size > 0 && take_whole_block(pack, id, data, size))
 		return pack->ring_used;
-	}
-	if (used < size) {
+	if (used < size)
 		split(pack, id, data + used, size - used);
-	}
 	skynet_free(data);
 	return pack->ring_used;
 }
 
 bool
 netpack_pop(struct netpack *pack, struct netpack_frame *frame) {
-	if (pack->ring_used == 0) {
+	if (pack->ring_used == 0)
 		return false;
-	}
 	*frame = pack->ring[pack->ring_head];
 	pack->ring_head = (pack->ring_head + 1) & (pack->ring_count - 1);
 	pack->ring_used--;
 	/* After a burst of many small frames, the large ring is given back. */
-	if (pack->ring_used == 0 && pack->ring_count > RING_COUNT_KEEP) {
+	if (pack->ring_used == 0 && pack->ring_count > RING_COUNT_KEEP)
 		resize_ring(pack, RING_COUNT_MIN);
-	}
 	return true;
 }
 
@@ -274,21 +256,18 @@ netpack_clear(struct netpack *pack) {
 	}
 	pack->partial_count = 0;
 	struct netpack_frame frame;
-	while (netpack_pop(pack, &frame)) {
+	while (netpack_pop(pack, &frame))
 		skynet_free(frame.data);
-	}
 }
 
 char *
 netpack_encode(const void *data, size_t size) {
-	if (size > NETPACK_PAYLOAD_MAX) {
+	if (size > NETPACK_PAYLOAD_MAX)
 		return NULL;
-	}
 	unsigned char *block = skynet_malloc(size + NETPACK_HEADER_SIZE);
 	block[0] = (unsigned char)(size >> 8);
 	block[1] = (unsigned char)(size & 0xff);
-	if (size > 0) {
+	if (size > 0)
 		memcpy(block + NETPACK_HEADER_SIZE, data, size);
-	}
 	return (char *)block;
 }

@@ -30,9 +30,8 @@ receive_buffer_init(struct receive_buffer *buffer) {
 
 void
 receive_buffer_clear(struct receive_buffer *buffer) {
-	for (size_t i = 0; i < buffer->used; i++) {
+	for (size_t i = 0; i < buffer->used; i++)
 		skynet_free(block_at(buffer, i)->data);
-	}
 	skynet_free(buffer->blocks);
 	receive_buffer_init(buffer);
 }
@@ -41,9 +40,8 @@ static void
 grow(struct receive_buffer *buffer) {
 	size_t count = buffer->block_count == 0 ? BLOCK_COUNT_MIN : buffer->block_count * 2;
 	struct receive_block *blocks = skynet_malloc(count * sizeof(*blocks));
-	for (size_t i = 0; i < buffer->used; i++) {
+	for (size_t i = 0; i < buffer->used; i++)
 		blocks[i] = *block_at(buffer, i);
-	}
 	skynet_free(buffer->blocks);
 	buffer->blocks = blocks;
 	buffer->block_count = count;
@@ -53,14 +51,12 @@ grow(struct receive_buffer *buffer) {
 /* Copies a small block into the last one. False when it does not fit there. */
 static bool
 join(struct receive_buffer *buffer, const char *data, size_t size) {
-	if (size > JOIN_SIZE_MAX || buffer->used == 0) {
+	if (size > JOIN_SIZE_MAX || buffer->used == 0)
 		return false;
-	}
 	struct receive_block *last = block_at(buffer, buffer->used - 1);
 	if (last->capacity - last->size < size) {
-		if (last->size > JOIN_SIZE_MAX) {
+		if (last->size > JOIN_SIZE_MAX)
 			return false;
-		}
 		last->data = skynet_realloc(last->data, JOIN_CAPACITY);
 		last->capacity = JOIN_CAPACITY;
 	}
@@ -80,9 +76,8 @@ receive_buffer_push(struct receive_buffer *buffer, char *data, size_t size) {
 		skynet_free(data);
 		return buffer->size;
 	}
-	if (buffer->used == buffer->block_count) {
+	if (buffer->used == buffer->block_count)
 		grow(buffer);
-	}
 	*block_at(buffer, buffer->used++) =
 		(struct receive_block){.data = data, .size = size, .capacity = size};
 	return buffer->size;
@@ -93,17 +88,14 @@ static bool
 matches(const struct receive_buffer *buffer, size_t index, size_t offset, const char *text,
 	size_t size) {
 	while (size > 0) {
-		if (index == buffer->used) {
+		if (index == buffer->used)
 			return false;
-		}
 		const struct receive_block *block = block_at(buffer, index);
 		size_t part = block->size - offset;
-		if (part > size) {
+		if (part > size)
 			part = size;
-		}
-		if (memcmp(block->data + offset, text, part) != 0) {
+		if (memcmp(block->data + offset, text, part) != 0)
 			return false;
-		}
 		text += part;
 		size -= part;
 		offset = 0;
@@ -114,9 +106,8 @@ matches(const struct receive_buffer *buffer, size_t index, size_t offset, const 
 
 static void
 remember_separator(struct receive_buffer *buffer, const char *separator, size_t size) {
-	if (size == buffer->separator_size && memcmp(separator, buffer->separator, size) == 0) {
+	if (size == buffer->separator_size && memcmp(separator, buffer->separator, size) == 0)
 		return;
-	}
 	reset_search(buffer);
 	if (size <= RECEIVE_SEPARATOR_MAX) {
 		memcpy(buffer->separator, separator, size);
@@ -134,9 +125,8 @@ search_block(struct receive_buffer *buffer, const char *separator, size_t separa
 	size_t end = buffer->searched_base + block->size - first;
 	while (buffer->searched < end) {
 		/* A separator that would reach behind the last byte is not there yet. */
-		if (buffer->size - buffer->searched < separator_size) {
+		if (buffer->size - buffer->searched < separator_size)
 			return false;
-		}
 		const char *from = block->data + first + (buffer->searched - buffer->searched_base);
 		const char *hit = memchr(from, separator[0], end - buffer->searched);
 		if (hit == NULL) {
@@ -144,13 +134,10 @@ search_block(struct receive_buffer *buffer, const char *separator, size_t separa
 			break;
 		}
 		buffer->searched += (size_t)(hit - from);
-		if (buffer->size - buffer->searched < separator_size) {
+		if (buffer->size - buffer->searched < separator_size)
 			return false;
-		}
-		if (matches(buffer, index, (size_t)(hit - block->data), separator,
-			    separator_size)) {
+		if (matches(buffer, index, (size_t)(hit - block->data), separator, separator_size))
 			return true;
-		}
 		buffer->searched++;
 	}
 	return false;
@@ -172,15 +159,13 @@ receive_buffer_find(struct receive_buffer *buffer, const char *separator, size_t
 		size_t first = buffer->searched_block == 0 ? buffer->offset : 0;
 		size_t end = buffer->searched_base + block->size - first;
 		/* The last block stays current: small blocks may be joined to it. */
-		if (buffer->searched < end || buffer->searched_block + 1 == buffer->used) {
+		if (buffer->searched < end || buffer->searched_block + 1 == buffer->used)
 			break;
-		}
 		buffer->searched_base = end;
 		buffer->searched_block++;
 	}
-	if (separator_size > RECEIVE_SEPARATOR_MAX) {
+	if (separator_size > RECEIVE_SEPARATOR_MAX)
 		reset_search(buffer);
-	}
 	return found;
 }
 
@@ -197,9 +182,8 @@ receive_buffer_copy(const struct receive_buffer *buffer, char *out, size_t size)
 	for (size_t i = 0; size > 0; i++) {
 		const struct receive_block *block = block_at(buffer, i);
 		size_t part = block->size - offset;
-		if (part > size) {
+		if (part > size)
 			part = size;
-		}
 		memcpy(out, block->data + offset, part);
 		out += part;
 		size -= part;
