@@ -41,7 +41,7 @@ answer(lua_State *L, struct lua_service *service, struct task *task, struct payl
 		trace_log(service, task->trace, "response");
 	int result = service_reply(service, task->request_source, PTYPE_RESPONSE | payload.flags,
 		task->request_session, payload.data, payload.size);
-	if (UNLIKELY(result == -2)) {
+	if (UNLIKELY(result == SKYNET_SEND_TOO_LARGE)) {
 		static const char reason[] = "the reply is too large";
 		task_answer_error(service, task, FAILURE_REMOTE, reason, sizeof reason - 1);
 	}
@@ -185,7 +185,7 @@ response_packed(lua_State *L, int status, lua_KContext context_) {
 		payload = payload_check(L, 2);
 	int result = service_reply(service, response->source, PTYPE_RESPONSE | payload.flags,
 		response->session, payload.data, payload.size);
-	if (result == -2)
+	if (result == SKYNET_SEND_TOO_LARGE)
 		response_refuse(service, response, FAILURE_REMOTE, NULL);
 	else
 		response_end(service, response, RESPONSE_ANSWERED);

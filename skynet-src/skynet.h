@@ -60,12 +60,17 @@ SKYNET_API const char *skynet_command(
 /// Resolves ":hex" or ".name" on this node. Returns 0 when unknown; logs for any other form.
 SKYNET_API uint32_t skynet_queryname(struct skynet_context *context, const char *name);
 
+enum skynet_send_failure {
+	SKYNET_SEND_NOBODY = -1, /* nobody has the local handle or name */
+	SKYNET_SEND_TOO_LARGE = -2,
+	SKYNET_SEND_FULL = -3, /* the mailbox of the destination, whose policy is to reject */
+};
+
 /// Sends `size` bytes at `message` to `destination`. `source` 0 means the calling service.
 /// Without PTYPE_TAG_DONTCOPY borrows `message` and copies it (a NUL is put behind the copy), with
 /// it takes `message`, which must come from skynet_malloc. Destination 0 with a NULL message sends
-/// nothing and returns the session, allocated if asked for. Returns the session (0 or more), -1
-/// when a local destination does not exist, -2 when too large, -3 when the mailbox of the
-/// destination is full and its policy is to reject.
+/// nothing and returns the session, allocated if asked for. Returns the session (0 or more), or an
+/// enum skynet_send_failure.
 SKYNET_API int skynet_send(struct skynet_context *context, uint32_t source, uint32_t destination,
 	int type, int session, void *message, size_t size);
 
@@ -149,10 +154,9 @@ SKYNET_API int64_t skynet_stat_get(
 
 enum skynet_mailbox_policy {
 	SKYNET_MAILBOX_BLOCK,  /* accept, but tell the sender to wait: see skynet_mailbox_wait */
-	SKYNET_MAILBOX_REJECT, /* skynet_send returns -3 (requests and one-way messages, not
-				  replies) */
+	SKYNET_MAILBOX_REJECT, /* refuse with SKYNET_SEND_FULL, but never a reply */
 	SKYNET_MAILBOX_DROP,   /* drop the oldest waiting one-way message, or request (answered with
-				  an   error); never a reply, error, socket or system message */
+				  an error); never a reply, error, socket or system message */
 };
 
 /// Ends the turn of the calling service after the current message: services that wait for the same

@@ -44,7 +44,7 @@ static int
 send_result(int result, int session) {
 	if (result == 0)
 		return session > 0 ? session : 0;
-	return result == SKYNET_EOVERLOAD ? -3 : -1;
+	return result == SKYNET_EOVERLOAD ? SKYNET_SEND_FULL : SKYNET_SEND_NOBODY;
 }
 
 int
@@ -56,14 +56,14 @@ skynet_send(struct skynet_context *context, uint32_t source, uint32_t destinatio
 		return session;
 	}
 	if (!prepare(context, type, &session, &message, &size))
-		return -2;
+		return SKYNET_SEND_TOO_LARGE;
 	if (source == 0)
 		source = service_handle(context);
 	if (destination == 0) {
 		log_line(context->node, service_handle(context),
 			"error: Destination address can't be 0");
 		skynet_free(message);
-		return -1;
+		return SKYNET_SEND_NOBODY;
 	}
 	return send_result(
 		router_send(context, context->node, source, destination, session, message, size),
@@ -83,10 +83,10 @@ skynet_sendname(struct skynet_context *context, uint32_t source, const char *des
 			return skynet_send(context, source, handle, type, session, message, size);
 		if ((type & PTYPE_TAG_DONTCOPY) != 0)
 			skynet_free(message);
-		return -1;
+		return SKYNET_SEND_NOBODY;
 	}
 	if (!prepare(context, type, &session, &message, &size))
-		return -2;
+		return SKYNET_SEND_TOO_LARGE;
 	if (source == 0)
 		source = service_handle(context);
 	return send_result(
