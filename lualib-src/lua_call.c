@@ -55,7 +55,7 @@ send_payload(lua_State *L, struct lua_service *service, struct address to, int t
 	int result =
 		service_send(service, to, 0, type | payload.flags, 0, payload.data, payload.size);
 	if (UNLIKELY(result < 0)) {
-		if (result == -1)
+		if (result == SKYNET_SEND_NOBODY)
 			return 0;
 		lua_pushboolean(L, 0);
 		return 1;
@@ -134,7 +134,7 @@ redirect(lua_State *L) {
 	struct payload payload = payload_check(L, 5);
 	int result = service_send(service, to, source, protocol->id | payload.flags, (int)session,
 		payload.data, payload.size);
-	if (result == -1)
+	if (result == SKYNET_SEND_NOBODY)
 		return 0;
 	if (result < 0)
 		lua_pushboolean(L, 0);
@@ -225,10 +225,10 @@ raise_invalid(lua_State *L, struct address to) {
 /// Raises the error of a call whose request could not be sent.
 static int
 raise_unsent(lua_State *L, struct address to, int result) {
-	if (result == -1)
+	if (result == SKYNET_SEND_NOBODY)
 		return raise_invalid(L, to);
 	struct call_failure failure = {FAILURE_UNKNOWN, to.handle, NULL};
-	if (result == -3)
+	if (result == SKYNET_SEND_FULL)
 		failure.kind = FAILURE_OVERLOADED;
 	call_failure_push(L, LEVEL_CALLER, &failure);
 	return lua_error(L);
@@ -338,6 +338,12 @@ call_with_timeout(lua_State *L) {
 	return call_start(L, timeout_cs < longest ? timeout_cs : longest);
 }
 
+/// call_forever(addr, protocol, ...) -> values of the reply
+static int
+call_forever(lua_State *L) {
+	return call_start(L, 0);
+}
+
 /// rawcall(addr, protocol, msg [, sz]) -> pointer, size
 static int
 rawcall(lua_State *L) {
@@ -420,6 +426,7 @@ const luaL_Reg call_functions[] = {
 	{"redirect", redirect},
 	{"call", call},
 	{"call_timeout", call_with_timeout},
+	{"call_forever", call_forever},
 	{"rawcall", rawcall},
 	{"tracecall", tracecall},
 	{"error_kind", call_failure_lua_kind},

@@ -44,6 +44,9 @@
 ---comes later. Calls without one of their own have the deadline of the setting `call_timeout`,
 ---none by default.
 ---@field call_timeout async fun(timeout_cs: integer, addr: skynet.address, protocol: string|integer, ...: any): ...: any
+---As call, but never with a deadline, whatever that setting says: for what is waited for as long as
+---it takes.
+---@field call_forever async fun(addr: skynet.address, protocol: string|integer, ...: any): ...: any
 ---As call, without packing and unpacking. The result is valid until the task waits or ends.
 ---@field rawcall async fun(addr: skynet.address, protocol: string|integer, msg: string|lightuserdata, size: integer?): lightuserdata, integer
 ---As rawcall, with a trace tag.

@@ -16,8 +16,6 @@ local NETWORK_MANAGER <const> = "SERVICE"
 local LOCAL_MANAGER <const> = ".service"
 ---How long another service may take to say what it is doing, in centiseconds.
 local PATIENCE <const> = 300
----The start and the end of a service are waited for, whatever `call_timeout` says.
-local FOREVER_CS <const> = 0x7fffffff
 
 ---@enum service_mgr.state
 local STATE <const> = { QUERIED = 1, LAUNCHING = 2, READY = 3, FAILED = 4 }
@@ -117,7 +115,7 @@ end
 ---@param entry service_mgr.entry
 local function watch_service(key, entry)
 	local address = entry.address
-	pcall(skynet.call_timeout, FOREVER_CS, address, "debug", "LINK")
+	pcall(skynet.call_forever, address, "debug", "LINK")
 	-- a service that does not know LINK fails the request and lives on
 	if not pcall(skynet.call, address, "debug", "PING") then
 		forget(key, entry)
@@ -242,7 +240,7 @@ end
 
 ---@async
 local function launch_there(key, name, ...)
-	skynet.retpack(launch(key, false, skynet.call_timeout, FOREVER_CS, NETWORK_MANAGER, "lua",
+	skynet.retpack(launch(key, false, skynet.call_forever, NETWORK_MANAGER, "lua",
 		"LAUNCH", GLOBAL .. name, ...))
 end
 
@@ -251,7 +249,7 @@ end
 ---@param key string
 ---@param entry service_mgr.entry
 local function ask_network(key, entry, name, ...)
-	local ok, address, err = pcall(skynet.call_timeout, FOREVER_CS, NETWORK_MANAGER, "lua",
+	local ok, address, err = pcall(skynet.call_forever, NETWORK_MANAGER, "lua",
 		"QUERY", GLOBAL .. name, ...)
 	entry.asking = nil
 	if entries[key] ~= entry or entry.state ~= STATE.QUERIED then

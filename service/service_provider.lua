@@ -9,8 +9,6 @@ require "skynet.manager"
 local CELL <const> = "service_cell"
 ---How long a cell may take to say how it is, in centiseconds.
 local PATIENCE <const> = 300
----The end of a service is waited for without a deadline, whatever `call_timeout` says.
-local FOREVER_CS <const> = 0x7fffffff
 
 ---@enum service_provider.state
 local STATE <const> = {
@@ -61,7 +59,7 @@ end
 
 ---@async
 local function watch(name, entry)
-	pcall(skynet.call_timeout, FOREVER_CS, entry.address, "debug", "LINK")
+	pcall(skynet.call_forever, entry.address, "debug", "LINK")
 	forget(name, entry)
 end
 
@@ -97,7 +95,7 @@ end
 ---@return integer address
 local function boot(name, code, ...)
 	local address = skynet.newservice(CELL, name)
-	local ok, err = pcall(skynet.call_timeout, FOREVER_CS, address, "lua", "init", code, ...)
+	local ok, err = pcall(skynet.call_forever, address, "lua", "init", code, ...)
 	if not ok then
 		skynet.kill(address)
 		error(err, 0)

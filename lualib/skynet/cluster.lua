@@ -10,8 +10,8 @@ local core = require "skynet.core"
 local cluster_names = require "skynet.cluster_names"
 
 local SENDER <const> = ".clustersender:"
----For waits that the setting `call_timeout` must not end: longer than any process lives.
-local FOREVER_CS <const> = 0x7fffffff
+local TIMEOUT_MAX_CS <const> = 0x7fffffff
+local MAXCLIENT_MAX <const> = 0x7fffffff
 local HANDLE_MAX <const> = 0xffffffff
 local PORT_MAX <const> = 65535
 
@@ -88,7 +88,7 @@ end
 ---@param ... any
 ---@return any ...
 function cluster.call_timeout(timeout, node, address, ...)
-	check(is_between(timeout, 1, FOREVER_CS), "call_timeout", 1, "positive integer", timeout)
+	check(is_between(timeout, 1, TIMEOUT_MAX_CS), "call_timeout", 1, "positive integer", timeout)
 	return skynet.call_timeout(timeout, senders[node], "lua", true, timeout, address, ...)
 end
 
@@ -111,7 +111,7 @@ end
 function cluster.open(port, maxclient)
 	check(type(port) == "string" or is_between(port, 0, PORT_MAX), "open", 1,
 		"name of a node or port", port)
-	check(maxclient == nil or is_between(maxclient, 1, FOREVER_CS), "open", 2,
+	check(maxclient == nil or is_between(maxclient, 1, MAXCLIENT_MAX), "open", 2,
 		"positive integer", maxclient)
 	if type(port) == "string" then
 		return skynet.call(clusterd, "lua", "listen", port, nil, maxclient)
@@ -243,7 +243,7 @@ function cluster.on_node(func)
 	skynet.fork(function()
 		while true do
 			local ok, number, events =
-				pcall(skynet.call_timeout, FOREVER_CS, clusterd, "lua", "watch", serial)
+				pcall(skynet.call_forever, clusterd, "lua", "watch", serial)
 			if not ok then
 				-- clusterd has ended, as it does when the node is stopped
 				return

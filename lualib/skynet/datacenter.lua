@@ -5,8 +5,6 @@ local datacenter = {}
 local skynet = require "skynet"
 
 local STORE <const> = "DATACENTER"
----Waiting is not ended by the setting `call_timeout`.
-local FOREVER_CS <const> = 0x7fffffff
 
 ---Read the value at a path; a subtree comes as a copy.
 ---@async
@@ -29,7 +27,7 @@ end
 ---@param ... any  keys from the root down
 ---@return any value
 function datacenter.wait(...)
-	return skynet.call_timeout(FOREVER_CS, STORE, "lua", "WAIT", ...)
+	return skynet.call_forever(STORE, "lua", "WAIT", ...)
 end
 
 return datacenter

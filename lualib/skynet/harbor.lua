@@ -8,8 +8,6 @@ local harbor = {}
 local skynet = require "skynet"
 
 local MEMBER <const> = ".cslave"
----What waits by its nature is not ended by the setting `call_timeout`.
-local FOREVER_CS <const> = 0x7fffffff
 
 ---Raises an error in the caller of a public function.
 local function check_id(what, id)
@@ -36,7 +34,7 @@ end
 ---@param name string
 ---@return integer? handle
 function harbor.queryname(name)
-	return skynet.call_timeout(FOREVER_CS, MEMBER, "lua", "QUERYNAME", name)
+	return skynet.call_forever(MEMBER, "lua", "QUERYNAME", name)
 end
 
 ---Wait until the link to a node breaks; returns at once when there is none.
@@ -45,7 +43,7 @@ end
 ---@return string? reason  why there is none any more
 function harbor.link(id)
 	check_id("linked", id)
-	return skynet.call_timeout(FOREVER_CS, MEMBER, "lua", "LINK", id)
+	return skynet.call_forever(MEMBER, "lua", "LINK", id)
 end
 
 ---Wait until there is a link to a node; returns at once when there is one.
@@ -53,13 +51,13 @@ end
 ---@param id integer  harbor id
 function harbor.connect(id)
 	check_id("connected", id)
-	skynet.call_timeout(FOREVER_CS, MEMBER, "lua", "CONNECT", id)
+	skynet.call_forever(MEMBER, "lua", "CONNECT", id)
 end
 
 ---Wait until the link to the master breaks.
 ---@async
 function harbor.linkmaster()
-	skynet.call_timeout(FOREVER_CS, MEMBER, "lua", "LINKMASTER")
+	skynet.call_forever(MEMBER, "lua", "LINKMASTER")
 end
 
 return harbor

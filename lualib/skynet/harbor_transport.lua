@@ -7,8 +7,6 @@ local skynet = require "skynet"
 require "skynet.manager"
 
 local MODULE <const> = "harbor"
----It answers at once, whatever the setting `call_timeout` says.
-local FOREVER_CS <const> = 0x7fffffff
 
 ---@type integer?
 local service
@@ -88,7 +86,7 @@ end
 ---@param id integer  harbor id
 ---@return boolean
 function transport.is_sibling(id)
-	return skynet.call_timeout(FOREVER_CS, service, "harbor", "M " .. id) == "yes"
+	return skynet.call_forever(service, "harbor", "M " .. id) == "yes"
 end
 
 ---Close the link to a node.

@@ -5,8 +5,6 @@ local service = {}
 local skynet = require "skynet"
 
 local PROVIDER <const> = "service_provider"
----The start of a service is waited for, whatever `call_timeout` says.
-local FOREVER_CS <const> = 0x7fffffff
 
 ---Name to address of the services found so far.
 local found = {}
@@ -54,9 +52,9 @@ function service.new(name, func, ...)
 	local address, booting = skynet.call(home, "lua", "test", name)
 	if not address then
 		if booting then
-			address = skynet.call_timeout(FOREVER_CS, home, "lua", "query", name)
+			address = skynet.call_forever(home, "lua", "query", name)
 		else
-			address = skynet.call_timeout(FOREVER_CS, home, "lua", "launch", name, code, ...)
+			address = skynet.call_forever(home, "lua", "launch", name, code, ...)
 		end
 	end
 	found[name] = address
@@ -70,7 +68,7 @@ end
 function service.query(name)
 	local address = found[name]
 	if not address then
-		address = skynet.call_timeout(FOREVER_CS, find_provider(), "lua", "query", name)
+		address = skynet.call_forever(find_provider(), "lua", "query", name)
 		found[name] = address
 	end
 	return address

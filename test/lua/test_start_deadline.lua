@@ -1,5 +1,6 @@
 -- config: call_timeout = 5
----The deadline of calls does not count for who waits until a service has started.
+---The deadline of calls does not count for who waits until a service has started, nor for who says
+---so.
 local skynet = require "skynet"
 local tap = require "tap"
 
@@ -7,7 +8,13 @@ tap.run(function()
 	tap.raises(function()
 		skynet.call(skynet.newservice "subject", "lua", "")
 	end, "timeout", "a call that is not answered has the deadline of the setting")
-	tap.ok(skynet.newservice "slow_start", "a launch has none")
+	local slow_answer = [[
+		local own = require "skynet"
+		own.sleep(20)
+		own.retpack(7)]]
+	tap.is(skynet.call_forever(skynet.newservice "subject", "lua", slow_answer), 7,
+		"one by call_forever has none")
+	tap.ok(skynet.newservice "slow_start", "nor has a launch")
 	tap.ok(skynet.uniqueservice "slow_start", "nor has that of a unique service")
 	local service = require "skynet.service"
 	local queried
