@@ -117,7 +117,7 @@ answer_data(struct clusteragent *agent, uint32_t session, char *data, size_t siz
 static void
 confirm(struct clusteragent *agent, bool now) {
 	char head[CLUSTER_HEAD_MAX];
-	bool may = agent->ours && !agent_withholds(agent);
+	bool may = agent->ours && !agent_withholds_credit(agent);
 	uint32_t parts = may ? lane_confirm_take(&agent->confirm, now) : 0;
 	if (parts == 0)
 		return;
@@ -129,7 +129,7 @@ confirm(struct clusteragent *agent, bool now) {
 
 /* What was sent ahead of a request becomes a part of it. */
 static void
-take_ahead(struct clusteragent *agent, struct request *request) {
+take_ahead(struct clusteragent *agent, struct agent_request *request) {
 	request->tag = NULL;
 	request->tag_size = 0;
 	request->deadline_ns = 0;
@@ -143,7 +143,7 @@ take_ahead(struct clusteragent *agent, struct request *request) {
 }
 
 static void
-set_address(struct request *request, const struct cluster_address *to) {
+set_address(struct agent_request *request, const struct cluster_address *to) {
 	request->handle = to->handle;
 	request->name_size = 0;
 	if (to->name == NULL)
@@ -205,7 +205,7 @@ add_part(struct clusteragent *agent, const struct cluster_request *part) {
 		parts->request.data = join->data;
 		parts->request.size = join->size;
 		join->data = NULL;
-		agent_request(agent, &parts->request);
+		agent_serve(agent, &parts->request);
 	}
 	free_parts(agent, session);
 }
@@ -276,11 +276,11 @@ take_extra(struct clusteragent *agent, enum cluster_extra extra, uint32_t value)
 /* A request in one frame. */
 static void
 take_request(struct clusteragent *agent, const struct cluster_request *parsed) {
-	struct request request;
+	struct agent_request request;
 	if (answer_probe(agent, parsed))
 		return;
 	lane_confirm_small(&agent->confirm);
-	lane_output_gave(&agent->output);
+	lane_output_expect_answer(&agent->output);
 	request.session = parsed->session;
 	request.push = parsed->push;
 	request.data = NULL;
@@ -288,7 +288,7 @@ take_request(struct clusteragent *agent, const struct cluster_request *parsed) {
 	request.size = parsed->size;
 	take_ahead(agent, &request);
 	set_address(&request, &parsed->to);
-	agent_request(agent, &request);
+	agent_serve(agent, &request);
 }
 
 static void
@@ -341,10 +341,10 @@ on_answer(struct clusteragent *agent, int type, int session, char *data, size_t 
 		return false;
 	}
 	if (session != 0 && session == agent->identity_session) {
-		agent_follow(agent);
+		agent_earlier_ended(agent);
 		return false;
 	}
-	if (agent_room_answer(agent, session) || agent_late_answer(agent, session))
+	if (agent_room_response(agent, session) || agent_late_timer(agent, session))
 		return false;
 	struct cluster_session *call = cluster_sessions_find(&agent->calls, (uint32_t)session);
 	if (call == NULL) {

@@ -23,8 +23,8 @@
 #define CLUSTER_LAVISH_BITS 256  /* services by hash; a power of 2 */
 
 /* A complete request. */
-struct request {
-	struct request *next;
+struct agent_request {
+	struct agent_request *next;
 	uint32_t session; /* of the other node; 0: nobody waits for an answer */
 	bool push;
 	char *data; /* skynet_malloc; NULL: `borrowed` */
@@ -38,15 +38,15 @@ struct request {
 	char name[CLUSTER_NAME_MAX + 1];
 };
 
-struct request_list {
-	struct request *first, *last;
+struct agent_request_list {
+	struct agent_request *first, *last;
 };
 
 /* A request that comes in parts and is not complete. */
 struct parts {
 	struct payload_join join;
 	bool broken; /* it cannot be served: an error answers its last part */
-	struct request request;
+	struct agent_request request;
 };
 
 struct known_name {
@@ -65,39 +65,49 @@ struct full_receiver {
 
 struct clusteragent {
 	struct skynet_context *context;
+	uint32_t daemon; /* clusterd */
+
+	/* The connection. */
 	int socket;
 	char from[64]; /* who has connected, for the log */
-	uint32_t daemon;
 	struct skynet_socket_greeting greeting;
 	struct packet_split split;
 	struct lane_output output;
-	struct cluster_sessions calls; /* calls that services here handle, by session here */
+	struct lane_confirm confirm; /* parts of requests that have to be confirmed */
+	bool ours;                   /* the other node is of this kind: it has sent a probe */
+	bool paused;                 /* it is not read now */
+	uint64_t identity;           /* of the sender at the other end; 0: not known */
+	int identity_session; /* clusterd is ending its earlier connection; requests wait. 0: no */
+
+	/* What was sent ahead of the next request. */
+	char *tag; /* skynet_malloc or NULL */
+	size_t tag_size;
+	uint64_t deadline_ns; /* 0: none */
+
+	/* Requests: clusteragent_serve.c. */
+	struct cluster_sessions parts; /* that are incomplete, by session there */
+	struct cluster_sessions calls; /* that services here handle, by session here */
 	struct cluster_deadlines deadlines;
-	struct cluster_sessions parts; /* requests that are incomplete, by session there */
 	struct known_name known[CLUSTER_KNOWN_MAX];
 	int ask_session; /* of the question to clusterd for the name of the first of `held` */
-	struct request_list held; /* wait for a name, and those behind them; in order */
-	struct request_list late; /* wait until answers have left; handles are known */
-	int release_session;      /* of the timer that sets `overdue` */
-	bool overdue;             /* the first of `late` has waited for long */
-	uint32_t released;        /* calls that were in `late` and have no answer yet */
-	size_t expected;          /* running average of the bytes of one such answer */
+	struct agent_request_list held; /* wait for a name, and those behind them; in order */
+
+	/* Answers that wait to be sent, and requests that wait for them: clusteragent_late.c. */
+	size_t limit;                   /* bytes of answers that may wait; 0: any number */
+	size_t most;                    /* maximum of those that waited */
+	struct agent_request_list late; /* wait until answers have left; handles are known */
+	int release_session;            /* of the timer that sets `overdue` */
+	bool overdue;                   /* the first of `late` has waited for long */
+	uint32_t released;              /* calls that were in `late` and have no answer yet */
+	size_t expected;                /* running average of the bytes of one such answer */
 	uint64_t lavish[CLUSTER_LAVISH_BITS / 64]; /* services whose answers came in parts */
 	size_t kept_size;                          /* bytes of all requests in `held` and `late` */
 	size_t kept_small;                         /* of the small ones, which need no credit */
-	size_t most;                               /* maximum of bytes of answers that waited */
-	char *tag;                                 /* of the next request; skynet_malloc or NULL */
-	size_t tag_size;
-	uint64_t deadline_ns; /* of the next request */
-	uint64_t identity;    /* of the sender at the other end; 0: not known */
-	int identity_session; /* clusterd is ending its earlier connection; requests wait. 0: no */
-	bool ours;            /* the other node is of this kind: it has sent a probe */
-	bool paused;          /* the connection is not read now */
-	int patience_s;       /* for receivers with a full mailbox */
+
+	/* Receivers with a full mailbox: clusteragent_room.c. */
+	int patience_s;
 	int full_count;
 	struct full_receiver full[CLUSTER_FULL_MAX];
-	struct lane_confirm confirm; /* parts of requests that have to be confirmed */
-	size_t limit;                /* bytes of answers that may wait; 0: any number */
 };
 
 /* ---- clusteragent.c ---- */
@@ -108,14 +118,15 @@ void agent_answer_text(struct clusteragent *agent, uint32_t session, const char 
 /* ---- clusteragent_late.c ---- */
 
 /// Puts a request behind the others of a list. Takes what is in `request`.
-void agent_keep(struct clusteragent *agent, struct request_list *list, struct request *request);
+void agent_keep(
+	struct clusteragent *agent, struct agent_request_list *list, struct agent_request *request);
 
 /// Takes the first request off a list that is not empty. Gives it: agent_clear_request, then
 /// skynet_free.
-struct request *agent_unkeep(struct clusteragent *agent, struct request_list *list);
+struct agent_request *agent_take_kept(struct clusteragent *agent, struct agent_request_list *list);
 
 /// Drops all requests of a list.
-void agent_drop_kept(struct clusteragent *agent, struct request_list *list);
+void agent_drop_kept(struct clusteragent *agent, struct agent_request_list *list);
 
 /// Notes that a service has given an answer of `size` bytes, which leaves in `parts` or in one
 /// frame.
@@ -131,14 +142,14 @@ bool agent_is_late(struct clusteragent *agent, uint32_t handle);
 /// when it did.
 bool agent_release_late(struct clusteragent *agent);
 
-/// Takes a response. Returns false when it is about something else.
-bool agent_late_answer(struct clusteragent *agent, int session);
+/// The timer that agent_release_late starts may have fired. Returns false for any other response.
+bool agent_late_timer(struct clusteragent *agent, int session);
 
 /// Forgets a call, which is answered or refused.
 void agent_end_call(struct clusteragent *agent, struct cluster_session *call);
 
 /// Whether parts of requests are not confirmed for now.
-bool agent_withholds(const struct clusteragent *agent);
+bool agent_withholds_credit(const struct clusteragent *agent);
 
 /// Whether the connection is not to be read, because too much waits.
 bool agent_has_too_much(const struct clusteragent *agent);
@@ -154,8 +165,8 @@ bool agent_room_for(struct clusteragent *agent, uint32_t handle);
 /// To be called after a send to a service of this node: notes when its mailbox is full.
 void agent_room_check(struct clusteragent *agent);
 
-/// Takes a response. Returns false when it is about something else.
-bool agent_room_answer(struct clusteragent *agent, int session);
+/// Takes a response about a full mailbox. Returns false for any other.
+bool agent_room_response(struct clusteragent *agent, int session);
 
 /// Whether the connection is not to be read, because a service has no room.
 bool agent_room_waits(const struct clusteragent *agent);
@@ -163,22 +174,22 @@ bool agent_room_waits(const struct clusteragent *agent);
 /* ---- clusteragent_serve.c ---- */
 
 /// Serves a request, or keeps it until it is its turn. Takes what is in `request`.
-void agent_request(struct clusteragent *agent, struct request *request);
+void agent_serve(struct clusteragent *agent, struct agent_request *request);
 
 /// clusterd has said what the name of the first request that waits stands for.
 void agent_name_known(struct clusteragent *agent, bool found, const char *text, size_t size);
 
 /// Hands a request to a service, or to its global name when that is 0. Returns the session of the
 /// answer, 0 when there is none to come.
-int agent_hand_over(struct clusteragent *agent, struct request *request, uint32_t handle);
+int agent_hand_over(struct clusteragent *agent, struct agent_request *request, uint32_t handle);
 
 /// The earlier connection of the same sender has ended: serves what waited for that.
-void agent_follow(struct clusteragent *agent);
+void agent_earlier_ended(struct clusteragent *agent);
 
 /// A registered name stands for something else now.
 void agent_forget_names(struct clusteragent *agent);
 
 /// Frees what a request owns.
-void agent_clear_request(struct request *request);
+void agent_clear_request(struct agent_request *request);
 
 #endif

@@ -28,7 +28,7 @@
 /* ---- lists ---- */
 
 static void
-count(struct clusteragent *agent, const struct request *request, bool added) {
+count(struct clusteragent *agent, const struct agent_request *request, bool added) {
 	size_t size = sizeof *request + request->size + request->tag_size;
 	size_t small = request->size <= CLUSTER_REQUEST_MAX ? size : 0;
 	agent->kept_size = added ? agent->kept_size + size : agent->kept_size - size;
@@ -36,8 +36,9 @@ count(struct clusteragent *agent, const struct request *request, bool added) {
 }
 
 void
-agent_keep(struct clusteragent *agent, struct request_list *list, struct request *request) {
-	struct request *kept = skynet_malloc(sizeof *kept);
+agent_keep(struct clusteragent *agent, struct agent_request_list *list,
+	struct agent_request *request) {
+	struct agent_request *kept = skynet_malloc(sizeof *kept);
 	*kept = *request;
 	kept->next = NULL;
 	if (kept->data == NULL && kept->size > 0) {
@@ -53,9 +54,9 @@ agent_keep(struct clusteragent *agent, struct request_list *list, struct request
 	request->data = request->tag = NULL;
 }
 
-struct request *
-agent_unkeep(struct clusteragent *agent, struct request_list *list) {
-	struct request *request = list->first;
+struct agent_request *
+agent_take_kept(struct clusteragent *agent, struct agent_request_list *list) {
+	struct agent_request *request = list->first;
 	list->first = request->next;
 	if (list->first == NULL)
 		list->last = NULL;
@@ -64,9 +65,9 @@ agent_unkeep(struct clusteragent *agent, struct request_list *list) {
 }
 
 void
-agent_drop_kept(struct clusteragent *agent, struct request_list *list) {
+agent_drop_kept(struct clusteragent *agent, struct agent_request_list *list) {
 	while (list->first != NULL) {
-		struct request *request = agent_unkeep(agent, list);
+		struct agent_request *request = agent_take_kept(agent, list);
 		agent_clear_request(request);
 		skynet_free(request);
 	}
@@ -136,7 +137,7 @@ has_room(const struct clusteragent *agent) {
 
 static void
 release_next(struct clusteragent *agent) {
-	struct request *request = agent_unkeep(agent, &agent->late);
+	struct agent_request *request = agent_take_kept(agent, &agent->late);
 	struct cluster_session *call = NULL;
 	int session = agent_hand_over(agent, request, request->handle);
 	if (session != 0)
@@ -167,7 +168,7 @@ agent_release_late(struct clusteragent *agent) {
 }
 
 bool
-agent_late_answer(struct clusteragent *agent, int session) {
+agent_late_timer(struct clusteragent *agent, int session) {
 	if (session == 0 || session != agent->release_session)
 		return false;
 	agent->release_session = 0;
@@ -187,7 +188,7 @@ agent_end_call(struct clusteragent *agent, struct cluster_session *call) {
 /* ---- what the other node may send ---- */
 
 bool
-agent_withholds(const struct clusteragent *agent) {
+agent_withholds_credit(const struct clusteragent *agent) {
 	return agent->limit != 0 && agent->kept_size > agent->limit;
 }
 
@@ -202,7 +203,7 @@ agent_has_too_much(const struct clusteragent *agent) {
 	if (!agent->ours)
 		return output->stalled && lane_output_waiting(output) > limit;
 	return (output->stalled && output->size > limit) ||
-	       (agent_withholds(agent) && agent->confirm.size > UNCONFIRMED_MAX);
+	       (agent_withholds_credit(agent) && agent->confirm.size > UNCONFIRMED_MAX);
 }
 
 void

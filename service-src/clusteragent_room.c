@@ -33,7 +33,7 @@ lose_patience(struct clusteragent *agent, struct full_receiver *receiver) {
 }
 
 bool
-agent_room_answer(struct clusteragent *agent, int session) {
+agent_room_response(struct clusteragent *agent, int session) {
 	for (int i = 0; session != 0 && i < agent->full_count; i++) {
 		struct full_receiver *receiver = &agent->full[i];
 		if (receiver->room_session == session) {

@@ -8,12 +8,13 @@
 
 #define GLOBAL_NAME_MAX 15
 #define NS_PER_MS       1000000
+#define INVALID_NAME    "remote: Invalid name"
 #define ANSWER_MS       10 /* added to a deadline: the other node is to end the call first */
 
 /* ---- requests to services ---- */
 
 void
-agent_clear_request(struct request *request) {
+agent_clear_request(struct agent_request *request) {
 	skynet_free(request->data);
 	skynet_free(request->tag);
 	request->data = request->tag = NULL;
@@ -21,14 +22,14 @@ agent_clear_request(struct request *request) {
 
 /* Milliseconds until the deadline of a request, which has one. */
 static int64_t
-time_left_ms(const struct clusteragent *agent, const struct request *request) {
+time_left_ms(const struct clusteragent *agent, const struct agent_request *request) {
 	return ((int64_t)request->deadline_ns - (int64_t)skynet_clock_ns(agent->context)) /
 	       NS_PER_MS;
 }
 
 /* Makes a session for an answer; 0 for a push. */
 static int
-open_call(struct clusteragent *agent, const struct request *request, uint32_t handle) {
+open_call(struct clusteragent *agent, const struct agent_request *request, uint32_t handle) {
 	if (request->push)
 		return 0;
 	int session = skynet_context_newsession(agent->context);
@@ -55,7 +56,7 @@ refuse_call(struct clusteragent *agent, int session, const char *text) {
 
 /* The message of a request, as skynet_send wants it. */
 static void *
-message_of(struct request *request, int *type) {
+message_of(struct agent_request *request, int *type) {
 	*type = PTYPE_RESERVED_LUA;
 	if (request->data == NULL)
 		return (void *)(uintptr_t)request->borrowed;
@@ -65,22 +66,27 @@ message_of(struct request *request, int *type) {
 	return data;
 }
 
+static void
+refuse(struct clusteragent *agent, const struct agent_request *request, const char *text) {
+	agent_answer_text(agent, request->push ? 0 : request->session, text);
+}
+
 /* Returns true, and has told the caller, when the deadline is over. */
 static bool
-is_over(struct clusteragent *agent, const struct request *request) {
+is_over(struct clusteragent *agent, const struct agent_request *request) {
 	if (request->deadline_ns == 0 || time_left_ms(agent, request) > 0)
 		return false;
-	agent_answer_text(agent, request->push ? 0 : request->session, "timeout");
+	refuse(agent, request, "timeout");
 	return true;
 }
 
 int
-agent_hand_over(struct clusteragent *agent, struct request *request, uint32_t handle) {
+agent_hand_over(struct clusteragent *agent, struct agent_request *request, uint32_t handle) {
 	int type, session, result;
 	if (is_over(agent, request))
 		return 0;
 	if (handle != 0 && !agent_room_for(agent, handle)) {
-		agent_answer_text(agent, request->push ? 0 : request->session, "overloaded");
+		refuse(agent, request, "overloaded");
 		return 0;
 	}
 	session = open_call(agent, request, handle);
@@ -94,7 +100,7 @@ agent_hand_over(struct clusteragent *agent, struct request *request, uint32_t ha
 		result = skynet_sendname(
 			agent->context, 0, request->name, type, session, data, request->size);
 	agent_room_check(agent);
-	if (result == -3)
+	if (result == SKYNET_SEND_FULL)
 		refuse_call(agent, session, "overloaded");
 	else if (result < 0)
 		refuse_call(agent, session, "dead_service");
@@ -103,7 +109,7 @@ agent_hand_over(struct clusteragent *agent, struct request *request, uint32_t ha
 
 /* Hands a request over, or keeps it until answers have left. */
 static void
-send_on(struct clusteragent *agent, struct request *request, uint32_t handle) {
+send_on(struct clusteragent *agent, struct agent_request *request, uint32_t handle) {
 	if (agent_is_late(agent, handle)) {
 		request->handle = handle;
 		agent_keep(agent, &agent->late, request);
@@ -114,7 +120,7 @@ send_on(struct clusteragent *agent, struct request *request, uint32_t handle) {
 
 /* Passes a query for a registered name to clusterd, whose response answers it. */
 static void
-send_query(struct clusteragent *agent, struct request *request) {
+send_query(struct clusteragent *agent, struct agent_request *request) {
 	static const char word[] = "query ";
 	size_t size = sizeof word - 1 + request->size;
 	const char *payload = request->data != NULL ? request->data : request->borrowed;
@@ -160,60 +166,90 @@ ask_name(struct clusteragent *agent, const char *name) {
 	return false;
 }
 
+/* What the address of a request stands for. */
+enum target {
+	TARGET_SERVICE, /* of this node */
+	TARGET_GLOBAL,  /* a global name */
+	TARGET_QUERY,   /* it asks for a registered name */
+	TARGET_ASKED,   /* clusterd has been asked for it */
+	TARGET_DEAD,    /* a local name that nobody has */
+	TARGET_INVALID,
+};
+
+static enum target
+find_registered(struct clusteragent *agent, const char *name, uint32_t *handle) {
+	const struct known_name *known = place_of(agent, name);
+	if (known->name == NULL || strcmp(known->name, name) != 0)
+		return ask_name(agent, name) ? TARGET_ASKED : TARGET_INVALID;
+	*handle = known->handle;
+	return *handle != 0 ? TARGET_SERVICE : TARGET_INVALID;
+}
+
+/* Sets `handle` for TARGET_SERVICE. */
+static enum target
+find_target(struct clusteragent *agent, const struct agent_request *request, uint32_t *handle) {
+	const char *name = request->name;
+	*handle = request->handle;
+	if (request->name_size == 0)
+		return *handle != 0 ? TARGET_SERVICE : TARGET_QUERY;
+	if (strlen(name) != request->name_size) /* a NUL inside */
+		return TARGET_INVALID;
+	switch (name[0]) {
+	case '@':
+		return find_registered(agent, name, handle);
+	case '.':
+		*handle = skynet_name_find(agent->context, name + 1);
+		return *handle != 0 ? TARGET_SERVICE : TARGET_DEAD;
+	case ':':
+		return TARGET_INVALID;
+	default:
+		return request->name_size <= GLOBAL_NAME_MAX ? TARGET_GLOBAL : TARGET_INVALID;
+	}
+}
+
 /* Returns false when the request must wait for its name. */
 static bool
-serve(struct clusteragent *agent, struct request *request) {
+serve(struct clusteragent *agent, struct agent_request *request) {
+	uint32_t handle;
 	if (is_over(agent, request))
 		return true;
-	if (request->name_size == 0) {
-		if (request->handle == 0)
-			send_query(agent, request);
-		else
-			send_on(agent, request, request->handle);
+	switch (find_target(agent, request, &handle)) {
+	case TARGET_SERVICE:
+		send_on(agent, request, handle);
 		return true;
-	}
-	uint32_t handle = 0;
-	const char *refusal = "remote: Invalid name";
-	if (strlen(request->name) != request->name_size) {
-		handle = 0; /* a NUL inside */
-	} else if (request->name[0] == '@') {
-		struct known_name *known = place_of(agent, request->name);
-		if (known->name == NULL || strcmp(known->name, request->name) != 0) {
-			if (ask_name(agent, request->name))
-				return false;
-		} else {
-			handle = known->handle;
-		}
-	} else if (request->name[0] == '.') {
-		handle = skynet_name_find(agent->context, request->name + 1);
-		refusal = "dead_service";
-	} else if (request->name[0] != ':' && request->name_size <= GLOBAL_NAME_MAX) {
+	case TARGET_GLOBAL:
 		send_on(agent, request, 0);
 		return true;
+	case TARGET_QUERY:
+		send_query(agent, request);
+		return true;
+	case TARGET_ASKED:
+		return false;
+	case TARGET_DEAD:
+		refuse(agent, request, "dead_service");
+		return true;
+	case TARGET_INVALID:
+		break;
 	}
-	if (handle != 0)
-		send_on(agent, request, handle);
-	else
-		agent_answer_text(agent, request->push ? 0 : request->session, refusal);
+	refuse(agent, request, INVALID_NAME);
 	return true;
 }
 
 static void
 serve_held(struct clusteragent *agent) {
-	struct request_list *held = &agent->held;
+	struct agent_request_list *held = &agent->held;
 	while (held->first != NULL && agent->identity_session == 0 && serve(agent, held->first)) {
-		struct request *request = agent_unkeep(agent, held);
+		struct agent_request *request = agent_take_kept(agent, held);
 		agent_clear_request(request);
 		skynet_free(request);
 	}
 }
 
-/* clusterd has said what the name of the first held request stands for. */
 void
 agent_name_known(struct clusteragent *agent, bool found, const char *text, size_t size) {
 	char number[16];
 	agent->ask_session = 0;
-	struct request *request = agent->held.first;
+	struct agent_request *request = agent->held.first;
 	if (request == NULL)
 		return;
 	snprintf(number, sizeof number, "%.*s", (int)(size < INT_MAX ? size : 0), text);
@@ -223,9 +259,8 @@ agent_name_known(struct clusteragent *agent, bool found, const char *text, size_
 		known->name = skynet_strdup(request->name);
 		known->handle = (uint32_t)strtoul(number, NULL, 16);
 	} else {
-		agent_unkeep(agent, &agent->held);
-		agent_answer_text(
-			agent, request->push ? 0 : request->session, "remote: Invalid name");
+		agent_take_kept(agent, &agent->held);
+		refuse(agent, request, INVALID_NAME);
 		agent_clear_request(request);
 		skynet_free(request);
 	}
@@ -233,14 +268,14 @@ agent_name_known(struct clusteragent *agent, bool found, const char *text, size_
 }
 
 void
-agent_request(struct clusteragent *agent, struct request *request) {
+agent_serve(struct clusteragent *agent, struct agent_request *request) {
 	if (agent->ask_session != 0 || agent->identity_session != 0 || !serve(agent, request))
 		agent_keep(agent, &agent->held, request);
 	agent_clear_request(request);
 }
 
 void
-agent_follow(struct clusteragent *agent) {
+agent_earlier_ended(struct clusteragent *agent) {
 	agent->identity_session = 0;
 	if (agent->ask_session == 0)
 		serve_held(agent);

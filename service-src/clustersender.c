@@ -23,7 +23,6 @@
 #define LIMIT_DEFAULT  ((int64_t)67108864)
 #define MESSAGES_MAX   10000
 #define BEAT_DEFAULT_S 5
-#define MS_PER_CS      10
 #define REASON_MAX     160
 
 struct clustersender *clustersender_create(void);
@@ -86,7 +85,7 @@ on_frame(void *ud, const char *frame, size_t size) {
 		return;
 	if (response.kind == CLUSTER_ANSWER_OK || response.kind == CLUSTER_ANSWER_ERROR) {
 		lane_confirm_small(&link->confirm);
-		lane_output_gave(&link->output);
+		lane_output_expect_answer(&link->output);
 	}
 	struct cluster_session *call = cluster_sessions_find(&sender->calls, response.session);
 	if (call == NULL || call->link != link->id)
@@ -245,10 +244,7 @@ sender_answer_status(struct clustersender *sender, uint32_t source, int session)
 	static const char *const peers[] = {"unknown", "other", "ours"};
 	char text[ADDRESS_MAX + 512];
 	struct skynet_context *context = sender->context;
-	size_t waiting = sender->held_size;
 	int draining = 0;
-	if (sender->link != NULL)
-		waiting += lane_output_waiting(&sender->link->output);
 	for (const struct link *link = sender->draining; link != NULL; link = link->next)
 		draining++;
 	int64_t rejected = skynet_stat_get(context, 0, SKYNET_STAT_REJECTED);
@@ -256,8 +252,9 @@ sender_answer_status(struct clustersender *sender, uint32_t source, int session)
 		"state=%s peer=%s draining=%d calls=%" PRIu32
 		" queued=%zu limit=%zu blocked=%" PRId64 " rejected=%" PRIu64 " dropped=%" PRIu64
 		" failed=%" PRIu32 " address=%s",
-		state_name(sender), peers[sender->peer], draining, sender->calls.count, waiting,
-		sender->limit, skynet_stat_get(context, 0, SKYNET_STAT_BLOCKED),
+		state_name(sender), peers[sender->peer], draining, sender->calls.count,
+		sender_waiting_size(sender), sender->limit,
+		skynet_stat_get(context, 0, SKYNET_STAT_BLOCKED),
 		sender->rejected + (uint64_t)rejected,
 		sender->dropped + (uint64_t)skynet_stat_get(context, 0, SKYNET_STAT_DROPPED),
 		sender->failures, sender->address);

@@ -20,15 +20,14 @@
 
 #define NODE_MAX    128
 #define ADDRESS_MAX 512
+#define MS_PER_CS   10
 
 enum link_state {
-	LINK_DOWN,   /* a request starts the next dial, or fails during the pause after a failed one
-		      */
-	LINK_ASKING, /* clusterd has been asked for the address; requests wait in `first` */
+	LINK_DOWN,     /* a request starts a dial, or fails in the pause after one that failed */
+	LINK_ASKING,   /* clusterd has been asked for the address; requests wait in `first` */
 	LINK_DIALLING, /* requests wait likewise */
 	LINK_UP,
-	LINK_DRAINING, /* another address: requests wait until the peer has read what went to the
-			  old */
+	LINK_DRAINING, /* another address: requests wait until what went to the old one is read */
 };
 
 /* What is known of the node at the address that was dialled last. */
@@ -81,12 +80,11 @@ struct clustersender {
 	struct skynet_context *context;
 	enum link_state state;
 	enum peer_kind peer;
-	int ask_session;  /* of the question to clusterd for the address */
-	int dial_session; /* of the timer that ends the dial, or the wait in LINK_DRAINING */
-	int tick_session; /* of the timer of heartbeats */
-	uint64_t dial_timer, tick_timer;
-	uint64_t tick_due_ns; /* when the next tick is due; if it is late, this process stood still
-			       */
+	int ask_session;   /* of the question to clusterd for the address */
+	int state_session; /* of the timer that ends LINK_DIALLING or LINK_DRAINING */
+	int tick_session;  /* of the timer of heartbeats */
+	uint64_t state_timer, tick_timer;
+	uint64_t tick_due_ns; /* of the next tick; when that is late, this process stood still */
 	uint64_t retry_ns;    /* end of the pause after a failed dial */
 	uint32_t failures;    /* dials in a row that failed, or led to no response */
 	uint32_t random;      /* state of the jitter */
@@ -119,6 +117,14 @@ struct clustersender {
 	char client[ADDRESS_MAX];  /* who we are, in trace tags */
 };
 
+/* ---- clustersender.c ---- */
+
+/// Gives the sender a number that no other one has, in this process, another or an earlier one.
+void sender_set_identity(struct clustersender *sender);
+
+/// What the console shows of the sender, as the answer to `session` of `source`.
+void sender_answer_status(struct clustersender *sender, uint32_t source, int session);
+
 /* ---- clustersender_request.c ---- */
 
 /// Sends a request over the link, which is up. `number` is that of its call when it has waited with
@@ -136,8 +142,11 @@ void sender_keep_tag(struct clustersender *sender, uint32_t source, const char *
 /// Forgets a call, which has been answered.
 void sender_remove_call(struct clustersender *sender, struct cluster_session *call);
 
-/// The deadline of call `number` is over.
+/// The deadline of call `number` is over. An answer that still comes is dropped.
 void sender_expire_call(struct clustersender *sender, uint32_t number);
+
+/// Bytes that wait to be sent.
+size_t sender_waiting_size(const struct clustersender *sender);
 
 /// Returns true when there is room for one more request, made if need be.
 bool sender_make_room(struct clustersender *sender);
@@ -148,7 +157,7 @@ void sender_refuse_full(struct clustersender *sender, uint32_t source, int sessi
 /// Refuses a message because the node could not be reached just now.
 void sender_fail_at_once(struct clustersender *sender, int type, uint32_t source, int session);
 
-/// Lets the policy apply to senders while too much waits.
+/// Lets the policy apply to senders while too much waits: the mailbox tells them.
 void sender_update_full(struct clustersender *sender);
 
 /// Keeps a message until it can be sent. Takes `data`.
@@ -185,12 +194,6 @@ bool sender_end_drained(struct clustersender *sender, struct link *link);
 
 /// Goes on with a replaced connection on which something has come or can go. It may end.
 void sender_drain(struct clustersender *sender, struct link *link);
-
-/// Gives the sender a number that no other one has, in this process, another or an earlier one.
-void sender_set_identity(struct clustersender *sender);
-
-/// What the console shows of the sender, as the answer to `session` of `source`.
-void sender_answer_status(struct clustersender *sender, uint32_t source, int session);
 
 /// A timer of the connection, or an answer of clusterd. Returns false for any other session.
 bool sender_link_response(

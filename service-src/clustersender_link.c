@@ -18,12 +18,13 @@
 #define DAEMON     "clusterd"
 #define HEAD_WIDTH 2
 
-#define NS_PER_MS    UINT64_C(1000000)
-#define DIAL_MS      10000 /* a dial that takes longer has failed */
-#define PAUSE_MIN_MS 50    /* after the first dial that failed */
-#define PAUSE_MAX_MS 2000
-#define PROBE_MS     1000 /* from the connection to the probe of an unknown peer, at the latest */
-#define LEAVE_MS     1000 /* for a peer to confirm that it has read its replaced connection */
+#define NS_PER_MS       UINT64_C(1000000)
+#define DIAL_MS         10000 /* a dial that takes longer has failed */
+#define PAUSE_MIN_MS    50    /* after the first dial that failed */
+#define PAUSE_MAX_MS    2000
+#define PAUSE_DOUBLINGS 6    /* then it is PAUSE_MAX_MS */
+#define PROBE_MS        1000 /* from the connection to the probe of an unknown peer, at the latest */
+#define LEAVE_MS        1000 /* for a peer to confirm that it has read its replaced connection */
 
 /* By what the system finds a dead peer that has no heartbeats. */
 #define KEEPALIVE_S          10
@@ -149,7 +150,7 @@ keep_ticking(struct clustersender *sender) {
 
 static void
 stop_timers(struct clustersender *sender) {
-	stop_timer(sender, sender->dial_timer, &sender->dial_session);
+	stop_timer(sender, sender->state_timer, &sender->state_session);
 	stop_timer(sender, sender->tick_timer, &sender->tick_session);
 }
 
@@ -169,10 +170,8 @@ random_below(struct clustersender *sender, uint64_t bound) {
 static void
 start_pause(struct clustersender *sender) {
 	uint64_t pause_ms = PAUSE_MAX_MS;
-	if (sender->failures < 6)
+	if (sender->failures < PAUSE_DOUBLINGS)
 		pause_ms = PAUSE_MIN_MS << sender->failures;
-	if (pause_ms > PAUSE_MAX_MS)
-		pause_ms = PAUSE_MAX_MS;
 	sender->failures++;
 	pause_ms = pause_ms / 2 + random_below(sender, pause_ms / 2);
 	sender->retry_ns = skynet_clock_ns(sender->context) + pause_ms * NS_PER_MS;
@@ -227,7 +226,7 @@ lose_current(struct clustersender *sender, const char *text, size_t size) {
 	bool was_up = sender->state == LINK_UP;
 	sender->link = NULL;
 	sender->state = LINK_DOWN;
-	stop_timer(sender, sender->dial_timer, &sender->dial_session);
+	stop_timer(sender, sender->state_timer, &sender->state_session);
 	keep_ticking(sender);
 	/* Of several failures in a row only the first is logged. */
 	if (was_up || sender->failures == 0)
@@ -245,7 +244,7 @@ lose_current(struct clustersender *sender, const char *text, size_t size) {
 /* Ends LINK_DRAINING: what is sent from now on cannot overtake what went to the old address. */
 static void
 leave(struct clustersender *sender) {
-	stop_timer(sender, sender->dial_timer, &sender->dial_session);
+	stop_timer(sender, sender->state_timer, &sender->state_session);
 	sender->left = NULL;
 	sender->state = LINK_DOWN;
 	sender_ask_address(sender);
@@ -327,7 +326,7 @@ dial(struct clustersender *sender, const char *address) {
 	if (link->id < 0)
 		sender_lose_link(sender, link, reason, sizeof reason - 1);
 	else
-		sender->dial_timer = start_timer(sender, DIAL_MS, &sender->dial_session);
+		sender->state_timer = start_timer(sender, DIAL_MS, &sender->state_session);
 }
 
 void
@@ -335,7 +334,7 @@ sender_connected(struct clustersender *sender, int id) {
 	struct link *link = sender->link;
 	if (sender->state != LINK_DIALLING || link->id != id)
 		return;
-	stop_timer(sender, sender->dial_timer, &sender->dial_session);
+	stop_timer(sender, sender->state_timer, &sender->state_session);
 	skynet_socket_nodelay(sender->context, id);
 	skynet_socket_keepalive(
 		sender->context, id, KEEPALIVE_S, KEEPALIVE_INTERVAL_S, UNACKNOWLEDGED_MS);
@@ -372,6 +371,11 @@ on_tick(struct clustersender *sender) {
 
 /* ---- what clusterd says ---- */
 
+static void
+set_default_timeout(struct clustersender *sender, const char *centiseconds) {
+	sender->default_timeout_ms = strtoll(centiseconds, NULL, 10) * MS_PER_CS;
+}
+
 /* Splits "HOST PORT TIMEOUT" off its last word. */
 static void
 read_address(struct clustersender *sender, const char *text, size_t size, char *address) {
@@ -380,7 +384,7 @@ read_address(struct clustersender *sender, const char *text, size_t size, char *
 	if (space == NULL)
 		return;
 	*space = '\0';
-	sender->default_timeout_ms = strtoll(space + 1, NULL, 10) * 10;
+	set_default_timeout(sender, space + 1);
 }
 
 static void
@@ -419,42 +423,43 @@ sender_drain(struct clustersender *sender, struct link *link) {
  * the same node that listens elsewhere, so what was sent must be read before what follows. The
  * answer to a probe says so; other kinds of nodes give it too. */
 static void
-on_change(struct clustersender *sender, const char *text, size_t size) {
-	char address[ADDRESS_MAX];
-	read_address(sender, text, size, address);
-	end_pause(sender);
-	if (sender->state == LINK_ASKING) {
-		sender->ask_again = true;
-		return;
-	}
-	/* In LINK_DRAINING there is no link either; leave() asks for the newest address. */
-	if (sender->link == NULL || strcmp(sender->address, address) == 0)
-		return;
+replace_link(struct clustersender *sender) {
 	struct link *old = sender->link;
 	bool was_up = sender->state == LINK_UP;
 	sender->link = NULL;
 	sender->state = LINK_DOWN;
-	stop_timer(sender, sender->dial_timer, &sender->dial_session);
-	old->next = sender->draining;
-	sender->draining = old;
+	stop_timer(sender, sender->state_timer, &sender->state_session);
 	if (!was_up) {
-		forget_draining(sender, old);
 		close_link(sender, old);
 		sender_ask_address(sender);
 		return;
 	}
+	old->next = sender->draining;
+	sender->draining = old;
 	/* With the same identity the peer would end the old connection, which is still needed. */
 	sender_set_identity(sender);
 	if (old->ours || sender->heartbeat_ms > 0) {
 		sender->state = LINK_DRAINING;
 		sender->left = old;
 		sender->asked_left = false;
-		sender->dial_timer = start_timer(sender, LEAVE_MS, &sender->dial_session);
+		sender->state_timer = start_timer(sender, LEAVE_MS, &sender->state_session);
 	}
 	keep_ticking(sender);
 	sender_drain(sender, old);
 	if (sender->state == LINK_DOWN)
 		sender_ask_address(sender);
+}
+
+static void
+on_change(struct clustersender *sender, const char *text, size_t size) {
+	char address[ADDRESS_MAX];
+	read_address(sender, text, size, address);
+	end_pause(sender);
+	/* In LINK_DRAINING there is no link; leave() asks for the newest address. */
+	if (sender->state == LINK_ASKING)
+		sender->ask_again = true;
+	else if (sender->link != NULL && strcmp(sender->address, address) != 0)
+		replace_link(sender);
 }
 
 static void
@@ -480,12 +485,24 @@ sender_link_told(
 		char number[24];
 		snprintf(number, sizeof number, "%.*s", (int)(size - (sizeof timeout - 1)),
 			text + sizeof timeout - 1);
-		sender->default_timeout_ms = strtoll(number, NULL, 10) * 10;
+		set_default_timeout(sender, number);
 	} else if (begins(text, size, "down")) {
 		on_down(sender);
 	} else if (begins(text, size, "status")) {
 		sender_answer_status(sender, source, session);
 	}
+}
+
+/* LINK_DIALLING or LINK_DRAINING has lasted too long. */
+static void
+on_state_timer(struct clustersender *sender) {
+	struct link *left = sender->left;
+	if (left == NULL) {
+		sender_cut_link(sender, sender->link, "connecting takes too long");
+		return;
+	}
+	leave(sender);
+	sender_drain(sender, left);
 }
 
 bool
@@ -494,15 +511,9 @@ sender_link_response(
 	if (session == sender->ask_session) {
 		sender->ask_session = 0;
 		on_address(sender, ok, text, size);
-	} else if (session == sender->dial_session) {
-		sender->dial_session = 0;
-		struct link *left = sender->left;
-		if (left == NULL) {
-			sender_cut_link(sender, sender->link, "connecting takes too long");
-		} else {
-			leave(sender);
-			sender_drain(sender, left);
-		}
+	} else if (session == sender->state_session) {
+		sender->state_session = 0;
+		on_state_timer(sender);
 	} else if (session == sender->tick_session) {
 		sender->tick_session = 0;
 		on_tick(sender);

@@ -8,7 +8,6 @@
 #include "clustersender.h"
 
 #define PACKED_TRUE     9 /* see lualib-src/lua_seri_format.h */
-#define MS_PER_CS       10
 #define NO_LINK         (-1)
 #define EXTRA_SIZE      16 /* at least what a CLUSTER_EXTRA takes */
 #define CLIENT_TAG_SIZE (ADDRESS_MAX + NODE_MAX + 32)
@@ -47,7 +46,6 @@ sender_remove_call(struct clustersender *sender, struct cluster_session *call) {
 	cluster_sessions_remove(&sender->calls, call);
 }
 
-/* The deadline of a call is over. An answer that still comes is dropped. */
 void
 sender_expire_call(struct clustersender *sender, uint32_t number) {
 	struct cluster_session *call = cluster_sessions_find(&sender->calls, number);
@@ -162,7 +160,7 @@ write_request(struct clustersender *sender, const struct request *request, const
 		head = skynet_malloc(sizeof small + CLIENT_TAG_SIZE + tag->size);
 	size_t head_size = put_heads(sender, request, tag, head);
 	bool parts = request->size > CLUSTER_REQUEST_MAX;
-	bool taken = parts || (output->lane != NULL && lane_output_waits(output, key));
+	bool taken = parts || (output->lane != NULL && lane_output_holds(output, key));
 	if (taken) {
 		struct lane_payload payload = {
 			.key = key,
@@ -199,8 +197,6 @@ refuse_request(struct clustersender *sender, const struct request *request, cons
 		sender, request->source, request->session, "remote", reason, strlen(reason));
 }
 
-/* Sends a request over the link. `number` is that of its call when it has waited with a deadline, 0
- * otherwise. Returns true when it has taken `data`. */
 bool
 sender_send_request(struct clustersender *sender, uint32_t source, int session, uint32_t number,
 	void *data, size_t size) {
@@ -246,8 +242,8 @@ sender_keep_tag(struct clustersender *sender, uint32_t source, const char *text,
 
 /* ---- what waits ---- */
 
-static size_t
-waiting_size(const struct clustersender *sender) {
+size_t
+sender_waiting_size(const struct clustersender *sender) {
 	size_t size = sender->held_size;
 	if (sender->link != NULL)
 		size += lane_output_waiting(&sender->link->output);
@@ -277,12 +273,11 @@ drop_push(struct clustersender *sender) {
 	return true;
 }
 
-/* True when there is room for one more request, made if need be. */
 bool
 sender_make_room(struct clustersender *sender) {
 	if (sender->limit == 0 || sender->policy == SKYNET_MAILBOX_BLOCK)
 		return true;
-	while (waiting_size(sender) >= sender->limit) {
+	while (sender_waiting_size(sender) >= sender->limit) {
 		if (sender->policy == SKYNET_MAILBOX_REJECT)
 			return false;
 		/* Calls cannot be dropped, so the new request is let in above the limit. */
@@ -300,10 +295,9 @@ sender_refuse_full(struct clustersender *sender, uint32_t source, int session) {
 	sender_fail_call(sender, source, session, "overloaded", text, (size_t)size);
 }
 
-/* Tells senders to wait, or to go on, by the mailbox. */
 void
 sender_update_full(struct clustersender *sender) {
-	size_t waiting = waiting_size(sender);
+	size_t waiting = sender_waiting_size(sender);
 	if (sender->limit == 0 || sender->policy == SKYNET_MAILBOX_DROP)
 		return;
 	bool full = waiting >= (sender->full ? sender->limit / 2 + 1 : sender->limit);
@@ -326,7 +320,6 @@ wait_with_deadline(
 	return number;
 }
 
-/* Keeps a message until it can be sent. Takes `data`. */
 void
 sender_hold(struct clustersender *sender, int type, int session, uint32_t source, void *data,
 	size_t size) {
@@ -395,7 +388,6 @@ sender_fail_held(struct clustersender *sender, const char *kind, const char *tex
 			lost, sender->node);
 }
 
-/* The node cannot be reached, and it is too early for another try. */
 void
 sender_fail_at_once(struct clustersender *sender, int type, uint32_t source, int session) {
 	char text[NODE_MAX + 512];

@@ -171,9 +171,9 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 	int result = skynet_send(harbor->context, source, destination,
 		frame->type | PTYPE_TAG_DONTCOPY, frame->session, frame->payload, frame->size);
 	if (result >= 0 && !frame->joined)
-		lane_output_gave(link->output);
+		lane_output_expect_answer(link->output);
 	if (result < 0)
-		answer_error(link, frame, result == -3 ? "overloaded" : DEAD_SERVICE);
+		answer_error(link, frame, result == SKYNET_SEND_FULL ? "overloaded" : DEAD_SERVICE);
 	else if (frame->session > 0 && harbor_wants_error(frame->type))
 		served_table_put(&harbor->served, source, frame->session, destination);
 }

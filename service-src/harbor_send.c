@@ -117,7 +117,7 @@ write_message(struct harbor_link *link, const struct waiting_message *message) {
 	/* Small messages are copied into the gathered output, so that many leave with one system
 	 * call. */
 	size_t small = link->parts ? LARGE_SIZE : COPY_MAX;
-	if (frame.size > small || (output->lane != NULL && lane_output_waits(output, key))) {
+	if (frame.size > small || (output->lane != NULL && lane_output_holds(output, key))) {
 		queue_message(link, &frame, key);
 	} else {
 		harbor_send_frame(link, &frame);

@@ -54,7 +54,7 @@ find_lane(const struct lane_output *output, uint64_t key) {
 }
 
 bool
-lane_output_waits(const struct lane_output *output, uint64_t key) {
+lane_output_holds(const struct lane_output *output, uint64_t key) {
 	return find_lane(output, key) != NULL;
 }
 
@@ -360,11 +360,12 @@ lane_output_flush(struct lane_output *output) {
 bool
 lane_output_gives_way(struct lane_output *output) {
 	/* Once: more may come while it waits. */
-	output->waits = output->gave && !output->waits && !output->stalled && may_send_part(output);
-	output->gave = false;
-	if (output->waits)
+	output->gave_way = output->answer_due && !output->gave_way && !output->stalled &&
+			   may_send_part(output);
+	output->answer_due = false;
+	if (output->gave_way)
 		skynet_turn_end(output->context, skynet_context_newsession(output->context));
-	return output->waits;
+	return output->gave_way;
 }
 
 void

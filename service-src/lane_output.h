@@ -99,8 +99,8 @@ struct lane_output {
 	struct lane_mix mix; /* whether small messages travel beside parts */
 	uint32_t begun;      /* payloads that are begun and not complete */
 	uint32_t settled;    /* calls of lane_output_settle since the last write */
-	bool gave;           /* a service here has got a small message since the last write */
-	bool waits;          /* parts give way to the answers of such services */
+	bool answer_due;     /* a service here has got a small message since the last write */
+	bool gave_way;       /* parts have just given way to the answers of such services */
 	bool stalled;        /* the system takes no more, until lane_output_resume */
 	bool failed;         /* writing has failed: the connection must be closed */
 	bool deaf;           /* confirmations are not read now: credit does not count */
@@ -131,7 +131,7 @@ lane_key(uint32_t sender, uint32_t target) {
 void lane_output_queue(struct lane_output *output, const struct lane_payload *payload);
 
 /// True when a payload of `key` waits: later messages of that key must be queued behind it.
-bool lane_output_waits(const struct lane_output *output, uint64_t key);
+bool lane_output_holds(const struct lane_output *output, uint64_t key);
 
 /// Drops the payload of `session`, unless it has been begun.
 void lane_output_cancel(struct lane_output *output, uint32_t session);
@@ -159,8 +159,8 @@ void lane_output_confirm(struct lane_output *output, uint32_t size);
 
 /// A small message of the peer has been handed to a service of this node, which may answer at once.
 static inline void
-lane_output_gave(struct lane_output *output) {
-	output->gave = true;
+lane_output_expect_answer(struct lane_output *output) {
+	output->answer_due = true;
 }
 
 /// True when the caller must not write now, because services have just got small messages and their

@@ -222,7 +222,7 @@ put_small(struct fixture *f, uint32_t sender, uint32_t session) {
 	static const struct cluster_address to = {.handle = 5};
 	char head[CLUSTER_HEAD_MAX];
 	size_t head_size = cluster_head_request(head, &to, false, session, 3);
-	if (lane_output_waits(&f->output, key)) {
+	if (lane_output_holds(&f->output, key)) {
 		char *block = skynet_malloc(3);
 		memcpy(block, "abc", 3);
 		queue(f, key, LANE_WHOLE, session, head, head_size, block, 3);
@@ -329,10 +329,10 @@ what_may_be_the_same_receiver_waits(void **state) {
 	char *block = skynet_malloc(1);
 	uint64_t key = lane_key(1, cluster_target(&handle));
 	queue(f, key, LANE_PARTS, 1, NULL, 0, block, 1);
-	assert_true(lane_output_waits(&f->output, key));
-	assert_true(lane_output_waits(&f->output, lane_key(1, cluster_target(&name))));
-	assert_false(lane_output_waits(&f->output, lane_key(1, cluster_target(&other))));
-	assert_false(lane_output_waits(&f->output, lane_key(2, cluster_target(&name))));
+	assert_true(lane_output_holds(&f->output, key));
+	assert_true(lane_output_holds(&f->output, lane_key(1, cluster_target(&name))));
+	assert_false(lane_output_holds(&f->output, lane_key(1, cluster_target(&other))));
+	assert_false(lane_output_holds(&f->output, lane_key(2, cluster_target(&name))));
 	assert_false(cluster_targets_meet(cluster_target(&name), cluster_target(&second)));
 }
 
@@ -546,7 +546,7 @@ what_has_not_begun_can_be_taken_back(void **state) {
 	lane_output_cancel(&f->output, 2);
 	lane_output_cancel(&f->output, 3);
 	lane_output_cancel(&f->output, 4); /* unknown */
-	assert_false(lane_output_waits(&f->output, lane_key(2, 0)));
+	assert_false(lane_output_holds(&f->output, lane_key(2, 0)));
 	drain(f);
 	assert_int_equal(f->wire.got[1], LARGE);
 	assert_int_equal(f->wire.got[2] + f->wire.got[3], 0);
@@ -575,18 +575,18 @@ frames_are_gathered_while_messages_wait(void **state) {
 static void
 parts_give_way_once_to_who_got_a_small_message(void **state) {
 	struct fixture *f = *state;
-	lane_output_gave(&f->output);
+	lane_output_expect_answer(&f->output);
 	put_small(f, 1, 1);
 	lane_output_settle(&f->output);
 	assert_string_equal(f->wire.order, "s1"); /* nothing large is in the way of an answer */
 	put_large(f, 1, 2, 2 * CLUSTER_PART_SIZE);
-	lane_output_gave(&f->output);
+	lane_output_expect_answer(&f->output);
 	lane_output_settle(&f->output);
 	assert_int_equal(f->wire.turns, 1);
 	assert_string_equal(f->wire.order, "s1");
 	/* The answer, and one more small message that has come meanwhile. */
 	put_small(f, 2, 3);
-	lane_output_gave(&f->output);
+	lane_output_expect_answer(&f->output);
 	lane_output_settle(&f->output);
 	assert_int_equal(f->wire.turns, 1);
 	assert_string_equal(f->wire.order, "s1s3B2p2L2");
@@ -599,14 +599,14 @@ what_must_wait_anyway_gives_no_way(void **state) {
 	put_large(f, 1, 1, 4 * CLUSTER_PART_SIZE);
 	lane_output_settle(&f->output);
 	put_small(f, 2, 2);
-	lane_output_gave(&f->output);
+	lane_output_expect_answer(&f->output);
 	lane_output_settle(&f->output); /* a part may not leave, a small frame may */
 	assert_int_equal(f->wire.turns, 0);
 	assert_string_equal(f->wire.order, "B1p1s2");
 	lane_output_confirm(&f->output, CLUSTER_PART_SIZE);
 	f->wire.takes = 0;
 	lane_output_settle(&f->output);
-	lane_output_gave(&f->output);
+	lane_output_expect_answer(&f->output);
 	assert_false(lane_output_gives_way(&f->output)); /* the system takes nothing */
 }
 
