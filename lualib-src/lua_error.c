@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "skynet_handle.h"
 #include "skynet_malloc.h"
 
 #define CALL_FAILED     "call failed"
@@ -96,6 +97,9 @@ call_failure_push(lua_State *L, int level, struct call_failure *failure) {
 		char handle[16];
 		snprintf(handle, sizeof handle, ":%08" PRIx32, failure->source);
 		lua_pushfstring(L, CALL_FAILED ": %s %s", kinds[failure->kind].phrase, handle);
+	} else if (failure->source != 0 && failure->kind == FAILURE_DEAD_NODE) {
+		lua_pushfstring(L, CALL_FAILED ": %s %d", kinds[failure->kind].phrase,
+			(int)(failure->source >> HANDLE_REMOTE_SHIFT));
 	} else {
 		lua_pushfstring(L, CALL_FAILED ": %s", kinds[failure->kind].phrase);
 	}

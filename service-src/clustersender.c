@@ -354,8 +354,11 @@ clustersender_init(
 void
 clustersender_release(struct clustersender *sender) {
 	if (sender->context != NULL) {
-		sender_fail_held(sender, "dead_node", sender->node, strlen(sender->node));
-		sender_fail_link_calls(sender, NULL, sender->node, strlen(sender->node));
+		char text[NODE_MAX + 24];
+		size_t size =
+			(size_t)snprintf(text, sizeof text, "%s (its sender ends)", sender->node);
+		sender_fail_held(sender, "dead_node", text, size);
+		sender_fail_link_calls(sender, NULL, text, size);
 		sender_close_links(sender);
 		cluster_deadlines_fini(&sender->deadlines);
 	}

@@ -55,8 +55,9 @@ sender_expire_call(struct clustersender *sender, uint32_t number) {
 	call->timer = 0;
 	if (link != NULL)
 		lane_output_cancel(&link->output, number);
-	sender_fail_call(sender, call->peer, (int)call->number, "timeout", sender->node,
-		strlen(sender->node));
+	char whose[NODE_MAX + 24];
+	int length = snprintf(whose, sizeof whose, "of cluster node %s", sender->node);
+	sender_fail_call(sender, call->peer, (int)call->number, "timeout", whose, (size_t)length);
 	sender_drop_call(sender, call);
 	sender_remove_call(sender, call);
 	if (link != NULL)
@@ -97,7 +98,7 @@ read_request(const struct clustersender *sender, struct request *request, const 
 	request->payload = data + used;
 	request->size = size - used;
 	if (used == 0)
-		return "dest address must be a string or a handle";
+		return "an address is a handle, or a string of 1 to 255 bytes";
 	return request->size > CLUSTER_MESSAGE_MAX ? "request is too large" : NULL;
 }
 

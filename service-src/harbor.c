@@ -98,23 +98,26 @@ struct expiry {
 	bool idle;    /* some name has no handle and no message: prune the table */
 };
 
-/* Refuses the messages of a queue that have waited for ten seconds. */
-static void
-expire(struct harbor *harbor, struct message_queue *queue, uint64_t now_ns, const char *reason) {
-	const struct waiting_message *oldest;
-	struct waiting_message message;
-	while ((oldest = message_queue_peek(queue)) != NULL &&
-		now_ns - oldest->since_ns >= QUEUE_TIMEOUT_NS) {
-		message_queue_pop(queue, &message);
-		harbor_refuse(harbor, &message, reason);
-	}
+/* Takes the oldest message of a queue if it has waited for ten seconds. */
+static bool
+take_expired(struct message_queue *queue, uint64_t now_ns, struct waiting_message *message) {
+	const struct waiting_message *oldest = message_queue_peek(queue);
+	if (oldest == NULL || now_ns - oldest->since_ns < QUEUE_TIMEOUT_NS)
+		return false;
+	message_queue_pop(queue, message);
+	return true;
 }
 
 static void
 expire_name(void *ud, struct name_entry *entry) {
 	struct expiry *expiry = ud;
-	expire(expiry->harbor, &entry->queue, expiry->now_ns,
-		"remote: nobody has registered that name");
+	struct waiting_message message;
+	char reason[80];
+	while (take_expired(&entry->queue, expiry->now_ns, &message)) {
+		snprintf(reason, sizeof reason, "remote: nobody has registered the name '%.*s'",
+			NAME_SIZE, entry->name);
+		harbor_refuse(expiry->harbor, &message, reason);
+	}
 	if (entry->queue.count > 0)
 		expiry->waiting = true;
 	else if (entry->handle == 0)
@@ -153,11 +156,12 @@ on_tick(struct harbor *harbor) {
 	struct expiry expiry = {harbor, skynet_clock_ns(harbor->context), false, false};
 	uint64_t tick_ns = (uint64_t)harbor->tick_ms * NANO_PER_MILLI;
 	bool slept = expiry.now_ns - harbor->tick_start_ns > 2 * tick_ns;
+	struct waiting_message message;
 	harbor->ticking = false;
 	for (int i = 0; i < HARBOR_COUNT; i++) {
 		struct harbor_link *link = &harbor->links[i];
-		expire(harbor, &link->queue, expiry.now_ns,
-			"dead_node: there is no link to that node");
+		while (take_expired(&link->queue, expiry.now_ns, &message))
+			harbor_refuse_dead(harbor, &message, "there is no link to it");
 		harbor_link_tick(link, expiry.now_ns, slept);
 		bool opening = link->state == LINK_TAKING || link->state == LINK_HANDSHAKE;
 		if (link->queue.count > 0 || link->beats || opening)

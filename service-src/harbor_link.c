@@ -39,6 +39,20 @@ harbor_refuse(struct harbor *harbor, const struct waiting_message *message, cons
 	skynet_free(message->data);
 }
 
+/* Writes why there is no way to `handle`, with the id of its node, in at most REASON_MAX bytes.
+ * Returns `text`. */
+static char *
+dead_node_text(char *text, uint32_t handle, const char *why) {
+	snprintf(text, REASON_MAX, "dead_node: %u (%s)", handle >> HANDLE_REMOTE_SHIFT, why);
+	return text;
+}
+
+void
+harbor_refuse_dead(struct harbor *harbor, const struct waiting_message *message, const char *why) {
+	char text[REASON_MAX];
+	harbor_refuse(harbor, message, dead_node_text(text, message->destination, why));
+}
+
 /* ---- sending ---- */
 
 void
@@ -58,7 +72,7 @@ harbor_link_send(struct harbor_link *link, const struct waiting_message *message
 		break;
 	case LINK_DOWN:
 		harbor_log_drop(harbor, message);
-		harbor_refuse(harbor, message, "dead_node: there is no link to that node");
+		harbor_refuse_dead(harbor, message, "there is no link to it");
 		break;
 	}
 }
@@ -295,10 +309,10 @@ harbor_link_taken(struct harbor_link *link) {
 
 static void
 fail_call(void *ud, uint32_t caller, int session, uint32_t callee) {
-	static const char reason[] = "dead_node: the node was lost";
 	struct harbor *harbor = ud;
-	skynet_send(harbor->context, callee, caller, PTYPE_ERROR, session,
-		(void *)(uintptr_t)reason, sizeof reason - 1);
+	char text[REASON_MAX];
+	dead_node_text(text, callee, "it was lost");
+	skynet_send(harbor->context, callee, caller, PTYPE_ERROR, session, text, strlen(text));
 }
 
 void
@@ -339,7 +353,7 @@ harbor_link_close(struct harbor_link *link, const char *reason) {
 	frame_reader_clear(&link->reader);
 	struct waiting_message message;
 	while (message_queue_pop(&link->queue, &message))
-		harbor_refuse(harbor, &message, "dead_node: the node was lost");
+		harbor_refuse_dead(harbor, &message, "it was lost");
 	call_table_lose(&harbor->calls, link->id, fail_call, harbor);
 	served_table_lose(&harbor->served, link->id);
 	tell_slave(link, 'D', told);

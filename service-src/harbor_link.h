@@ -115,6 +115,10 @@ bool harbor_wants_error(int type);
 void harbor_refuse(
 	struct harbor *harbor, const struct waiting_message *message, const char *reason);
 
+/// The same for one that cannot reach its node, which the error names. Borrows `why`.
+void harbor_refuse_dead(
+	struct harbor *harbor, const struct waiting_message *message, const char *why);
+
 /// Logs that a message for another node was dropped: at most one line in a second, which counts
 /// those that had none.
 void harbor_log_drop(struct harbor *harbor, const struct waiting_message *message);

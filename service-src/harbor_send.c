@@ -161,7 +161,7 @@ harbor_send_message(struct harbor_link *link, const struct waiting_message *mess
 	}
 	/* The socket has failed, but its event has not reached this service yet. */
 	if (link->output->failed) {
-		harbor_refuse(harbor, message, "dead_node: the link is broken");
+		harbor_refuse_dead(harbor, message, "the link is broken");
 		return;
 	}
 	if (is_answer && lane_output_waiting(link->output) + message->size > SEND_LIMIT) {

@@ -144,8 +144,8 @@ function question.address(source, session, node)
 			core.send(source, skynet.PTYPE_RESPONSE, session, address_text(node))
 		else
 			core.send(source, skynet.PTYPE_ERROR, session,
-				("dead_node: cluster node [%s] is %s."):format(node,
-					nodes[node] == false and "down" or "absent"))
+				("dead_node: %s (%s)"):format(node,
+					nodes[node] == false and "down on purpose" or "absent"))
 		end
 	end)
 end

@@ -9,11 +9,14 @@ local skynet = require "skynet"
 
 local MEMBER <const> = ".cslave"
 
----Raises an error in the caller of a public function.
-local function check_id(what, id)
-	if not math.tointeger(tonumber(id)) then
-		error(("harbor %s cannot be %s: ids are integers"):format(tostring(id), what), 3)
-	end
+---The number that `id` stands for, if need be as text. Raises in the caller of a public function
+---when it is none.
+---@param what string
+---@param id any
+---@return integer
+local function number_of(what, id)
+	return math.tointeger(tonumber(id))
+		or error(("harbor %s cannot be %s: ids are integers"):format(tostring(id), what), 3)
 end
 
 ---Register a global name of at most 15 bytes. A name that is taken shows up in the log only.
@@ -42,16 +45,14 @@ end
 ---@param id integer  harbor id
 ---@return string? reason  why there is none any more
 function harbor.link(id)
-	check_id("linked", id)
-	return skynet.call_forever(MEMBER, "lua", "LINK", id)
+	return skynet.call_forever(MEMBER, "lua", "LINK", number_of("linked", id))
 end
 
 ---Wait until there is a link to a node; returns at once when there is one.
 ---@async
 ---@param id integer  harbor id
 function harbor.connect(id)
-	check_id("connected", id)
-	skynet.call_forever(MEMBER, "lua", "CONNECT", id)
+	skynet.call_forever(MEMBER, "lua", "CONNECT", number_of("connected", id))
 end
 
 ---Wait until the link to the master breaks.

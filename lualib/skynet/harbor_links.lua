@@ -323,7 +323,8 @@ end
 ---id: answers when there is a link.
 function links.command.CONNECT(id)
 	if not control.is_id(id) or id == own_id then
-		error(("harbor %s cannot be connected"):format(tostring(id)))
+		error(("harbor %s cannot be connected: ids are 1 to 255, and this node has %d"):format(
+			tostring(id), own_id), 0)
 	end
 	local peer = peer_of(id)
 	if peer.linked then

@@ -96,15 +96,20 @@ transport.on("Q", function(name)
 	end
 end)
 
+---@param name any
+local function check_name(name)
+	if not control.is_name(name) then
+		error(("'%s' is not a global name, a string of 1 to 15 bytes"):format(tostring(name)), 0)
+	end
+end
+
 ---Requests; they raise what their sender has done wrong.
 ---@type table<"REGISTER"|"QUERYNAME", fun(...)>
 M.command = {}
 
 ---name handle: raises when the name is taken.
 function M.command.REGISTER(name, handle)
-	if not control.is_name(name) then
-		error "a global name is a string of 1 to 15 bytes"
-	end
+	check_name(name)
 	handle = math.tointeger(handle)
 	if not control.is_handle(handle) then
 		error(("'%s' needs the handle of a service"):format(name))
@@ -129,10 +134,11 @@ function M.command.QUERYNAME(name)
 		else
 			skynet.ret()
 		end
-	elseif handles[name] then
+		return
+	end
+	check_name(name)
+	if handles[name] then
 		skynet.retpack(handles[name])
-	elseif not control.is_name(name) then
-		error "a global name is a string of 1 to 15 bytes"
 	elseif queries[name] then
 		table.insert(queries[name], skynet.response())
 	else

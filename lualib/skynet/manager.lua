@@ -52,34 +52,68 @@ function skynet.abort(code, reason)
 	core.command("ABORT", param)
 end
 
----Tells the harbor about a global name. True when `name` is one.
-local function register_global(name, handle)
-	if name:sub(1, 1) == "." then
-		return false
+---True for a local name, false for a global one. Raises in the caller of a public function when it
+---is neither.
+---@param name string
+---@return boolean
+local function is_local(name)
+	local first = name:sub(1, 1)
+	if first == "." and #name > 1 then
+		return true
+	elseif first == "" or first == "." or first == ":" or tonumber(name)
+		or #name > GLOBAL_NAME_MAX then
+		error(("'%s' is not a global name, which has 1 to %d bytes, no '.' or ':' in front, "
+			.. "and is no number"):format(name, GLOBAL_NAME_MAX), 3)
 	end
-	assert(#name <= GLOBAL_NAME_MAX and name:sub(1, 1) ~= ":" and not tonumber(name),
-		"not a global name")
-	require "skynet.harbor".globalname(name, handle)
-	return true
+	return false
+end
+
+---Logs that a service did not get a local name, of which nobody else would tell.
+---@param name string
+---@param handle integer
+local function check_owner(name, handle)
+	local owner = skynet.localname(name)
+	if owner ~= handle then
+		skynet.error(("error: %s does not get the local name '%s': it %s"):format(
+			skynet.address(handle), name,
+			owner and "belongs to " .. skynet.address(owner) or "has blanks"))
+	end
+end
+
+---The handle of a service.
+---@param addr integer|string  handle or ":hex"
+---@return integer? handle  nil when it is none
+local function handle_of(addr)
+	local hex = type(addr) == "string" and addr:match "^:(%x+)$"
+	return hex and tonumber(hex, 16) or math.tointeger(addr)
 end
 
 ---Gives this service a name: ".local", or a global one of at most 15 bytes.
 ---@param name string
 function skynet.register(name)
-	if not register_global(name, skynet.self()) then
+	check_type("register", 1, "string", name)
+	if is_local(name) then
 		core.command("REG", name)
+		check_owner(name, skynet.self())
+	else
+		require "skynet.harbor".globalname(name)
 	end
 end
 
 ---Gives a service a name, as skynet.register.
 ---@param name string
----@param handle integer
+---@param handle integer|string handle or ":hex"
 function skynet.name(name, handle)
-	if math.type(handle) ~= "integer" and type(handle) ~= "string" then
-		error("bad argument #2 to 'name' (address expected, got " .. type(handle) .. ")", 2)
-	end
-	if not register_global(name, handle) then
-		core.command("NAME", name .. " " .. skynet.address(handle))
+	check_type("name", 1, "string", name)
+	local number = handle_of(handle)
+	if is_local(name) and number then
+		core.command("NAME", name .. " " .. skynet.address(number))
+		check_owner(name, number)
+	elseif number then
+		require "skynet.harbor".globalname(name, number)
+	else
+		error(("bad argument #2 to 'name' (address expected, got %s)"):format(
+			type(handle) == "string" and handle or type(handle)), 2)
 	end
 end
 

@@ -55,7 +55,7 @@ tap.run(function()
 		"a call to an unknown local name raises")
 	tap.raises(function() cluster.call("me", "@echo", "fail") end, "call failed",
 		"a call whose handler raises, raises")
-	tap.raises(function() cluster.call("me", 1.5, "echo") end, "dest address",
+	tap.raises(function() cluster.call("me", 1.5, "echo") end, "an address is a handle",
 		"a fractional address is refused")
 	tap.raises(function() cluster.call("nowhere", "@echo", "echo") end, "absent",
 		"a call to an unknown node raises with __nowaiting")

@@ -223,6 +223,7 @@ local function deadlines()
 	local ok, message = pcall(cluster.call, "slow", "@any", 1)
 	tap.ok(not ok, "the default deadline ends a call")
 	tap.is(skynet.error_kind(message), "timeout", "with its own reason")
+	tap.like(message, "call failed: timeout of cluster node slow", "that names the node")
 	tap.raises(function() cluster.call_timeout(3, "slow", "@any", 2) end, "timeout",
 		"so does the deadline of a call")
 	tap.eventually(function() return status "slow".calls == 0 end, "nothing of them stays")

@@ -29,6 +29,8 @@ local WRONG <const> = {
 	{ "reload", { { [("n"):rep(128)] = "h:1" } }, "is not the name of a node" },
 	{ "call", { "me\0", "@echo" }, "is not the name of a cluster node" },
 	{ "call", { ("n"):rep(128), "@echo" }, "is not the name of a cluster node" },
+	{ "call", { "me", "@" .. ("n"):rep(255) }, "an address is a handle, or a string of 1 to 255" },
+	{ "call", { "me", "" }, "an address is a handle, or a string of 1 to 255 bytes" },
 	{ "call_timeout", { 0, "me", "@echo" }, "#1 to 'call_timeout' .*got 0" },
 	{ "call_timeout", { 1 << 31, "me", "@echo" }, "#1 to 'call_timeout' .*got 2147483648" },
 	{ "call_timeout", { 1.5, "me", "@echo" }, "#1 to 'call_timeout' .*got 1.5" },
@@ -81,8 +83,8 @@ local function proxies_do_not_wait_for_their_nodes()
 	tap.eventually(function() return #made == 3 end, "the proxy of a node that is not known is there")
 	tap.ok(made[1] == made[2] and made[2] == made[3], "and there is one")
 	cluster.reload { later = false }
-	tap.raises(function() skynet.call(made[1], "lua", "echo") end, "is down",
-		"its calls say when the node is down")
+	tap.raises(function() skynet.call(made[1], "lua", "echo") end,
+		"dead node later %(down on purpose%)", "its calls say when the node is down")
 	cluster.reload { later = skynet.getenv "test_address" }
 	tap.is(skynet.call(made[1], "lua", "echo", 3), 3, "and arrive when it is there")
 end

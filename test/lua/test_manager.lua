@@ -1,6 +1,7 @@
 --- skynet.manager, and the callbacks that see messages before the dispatcher.
 local skynet = require "skynet"
 require "skynet.manager"
+local harbor = require "skynet.harbor"
 local subject = require "subject"
 local tap = require "tap"
 
@@ -11,6 +12,16 @@ local function test_names(peer)
 	tap.is(subject.eval(".peer", "return skynet.self()"), peer, "name names another")
 	skynet.name(".peer", skynet.self())
 	tap.is(skynet.localname ".peer", peer, "a taken name stays")
+	tap.eventually(function()
+		return subject.logged("does not get the local name '.peer': it belongs to "
+			.. skynet.address(peer))
+	end, "and the log says whose it is")
+	skynet.name(".two words", peer)
+	tap.eventually(function()
+		return subject.logged "does not get the local name '.two words': it has blanks"
+	end, "a name that cannot be given is told too")
+	skynet.name("TEXT", skynet.address(peer))
+	tap.is(harbor.queryname "TEXT", peer, "a handle may be given as text")
 	for _, name in ipairs { "0123456789abcdef", ":1", "12" } do
 		tap.raises(function() skynet.register(name) end,
 			"not a global name", name .. " is no global name")

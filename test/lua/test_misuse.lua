@@ -43,11 +43,18 @@ local RAISES <const> = {
 	["skynet.harbor"] = {
 		["lib.globalname(1)"] = "bad argument #1 to 'globalname' %(name expected, got number%)",
 		["lib.globalname('x', {})"] = "bad argument #2 to 'globalname' %(address expected, got table%)",
-		["lib.queryname(('x'):rep(16))"] = "a global name is a string of 1 to 15 bytes",
+		["lib.queryname(('x'):rep(16))"] = "'x+' is not a global name, a string of 1 to 15 bytes",
+		["lib.link 'x'"] = "harbor x cannot be linked: ids are integers",
 		["lib.linkmaster()"] = "there is no master in single node mode",
 	},
 	["skynet.manager"] = {
 		["lib.name('.x', {})"] = "bad argument #2 to 'name' %(address expected, got table%)",
+		["lib.name('x', '.launcher')"] =
+			"bad argument #2 to 'name' %(address expected, got .launcher%)",
+		["lib.name()"] = "^subject:3: bad argument #1 to 'name' %(string expected, got nil%)",
+		["lib.register(1)"] = "bad argument #1 to 'register' %(string expected, got number%)",
+		["lib.register ''"] = "'' is not a global name, which has 1 to 15 bytes",
+		["lib.register '.'"] = "'%.' is not a global name",
 	},
 	["skynet.mqueue"] = {
 		["lib.register 'x'"] = "bad argument #1 to 'register' %(function expected, got string%)",

@@ -114,6 +114,8 @@ makes_texts_that_tell_the_kind(void **state) {
 		"overloaded");
 	check_text(L, (struct call_failure){FAILURE_DEAD_NODE, 0, skynet_strdup("3")},
 		"call failed: dead node 3", "dead_node");
+	check_text(L, (struct call_failure){FAILURE_DEAD_NODE, 0x0300000a, NULL},
+		"call failed: dead node 3", "dead_node");
 	check_text(L,
 		(struct call_failure){FAILURE_REMOTE, 7, skynet_strdup("call failed: timeout")},
 		"call failed: remote error: call failed: timeout", "remote");
