@@ -6,7 +6,8 @@
 
 #include "skynet_malloc.h"
 
-#define SHAKING_SIZE_MAX ((size_t)65536) /* a handshake is over before that */
+#define SHAKING_SIZE_MAX ((size_t)65536)  /* a handshake is over before that */
+#define ANSWERS_SIZE_MAX ((size_t)262144) /* of `wire`, when receiving adds to it */
 
 void
 guard_fail(struct guard *guard, const char *format, ...) {
@@ -150,6 +151,18 @@ receive_hello(
 
 /* ---- bytes ---- */
 
+/* Bytes of an open connection. TLS may answer some of them by itself, also to a peer that reads
+ * nothing. */
+static void
+receive_data(
+	struct guard *guard, const unsigned char *bytes, size_t size, struct guard_buffer *plain) {
+	size_t before = guard_buffer_size(&guard->wire);
+	guard->method->receive(guard, bytes, size, plain);
+	size_t after = guard_buffer_size(&guard->wire);
+	if (guard->state == GUARD_OPEN && after > before && after > ANSWERS_SIZE_MAX)
+		guard_fail(guard, "the other side asks TLS for answers that it does not read");
+}
+
 enum guard_state
 guard_receive(struct guard *guard, const char *bytes, size_t size, struct guard_buffer *plain) {
 	const unsigned char *at = (const unsigned char *)bytes;
@@ -169,7 +182,7 @@ guard_receive(struct guard *guard, const char *bytes, size_t size, struct guard_
 	if (guard->transparent)
 		guard_buffer_append(plain, at, size);
 	else
-		guard->method->receive(guard, at, size, plain);
+		receive_data(guard, at, size, plain);
 	return guard->state;
 }
 

@@ -85,6 +85,13 @@ guard_limit_admits(struct guard_limit *limit, const struct socket_address *peer,
 	return source->failures < GUARD_LIMIT_FAILURES;
 }
 
+bool
+guard_limit_trusts(struct guard_limit *limit, const struct socket_address *peer) {
+	uint8_t key[8];
+	const struct guard_source *source = make_key(peer, key) ? find(limit, key) : NULL;
+	return source != NULL && source->trusted;
+}
+
 void
 guard_limit_note(struct guard_limit *limit, const struct socket_address *peer, uint64_t now_ns,
 	bool success) {

@@ -34,6 +34,9 @@ bool guard_limit_same(const struct socket_address *a, const struct socket_addres
 bool guard_limit_admits(
 	struct guard_limit *limit, const struct socket_address *peer, uint64_t now_ns);
 
+/// True when an authenticated connection has come from `peer`, as far as is remembered.
+bool guard_limit_trusts(struct guard_limit *limit, const struct socket_address *peer);
+
 /// Notes how an attempt from `peer` has ended.
 void guard_limit_note(struct guard_limit *limit, const struct socket_address *peer, uint64_t now_ns,
 	bool success);

@@ -15,6 +15,7 @@
 #define CERT_SIZE_MAX 32768 /* of the chain that the other side sends */
 #define RECORD_SIZE   ((size_t)16384)
 #define YES           "Y"
+#define NAME_FLAGS    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT /* subjectAltName alone counts */
 
 enum step { STEP_SHAKE, STEP_CONFIRM };
 
@@ -120,7 +121,7 @@ check_own(SSL_CTX *tls, const struct guard_config *config, struct skynet_error *
 			config->cert, config->ca,
 			X509_verify_cert_error_string(X509_STORE_CTX_get_error(check)));
 	else if (config->name != NULL &&
-		 X509_check_host(cert, config->name, strlen(config->name), 0, NULL) != 1)
+		 X509_check_host(cert, config->name, strlen(config->name), NAME_FLAGS, NULL) != 1)
 		result = error_set(error, SKYNET_ECONFIG,
 			"tls_cert '%.200s': not for tls_name '%.64s'", config->cert, config->name);
 	X509_STORE_CTX_free(check);
@@ -203,6 +204,7 @@ open_tls(struct guard *guard) {
 		guard_fail(guard, "OpenSSL cannot begin TLS");
 		return;
 	}
+	SSL_set_hostflags(guard->tls, NAME_FLAGS);
 	BIO_set_data(bio, guard);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(guard->tls, bio, bio);

@@ -28,6 +28,7 @@ struct socket_guard {
 		early; /* bytes received before the owner has started the socket; the poller */
 	struct socket_address peer; /* of a connection */
 	int listener;       /* id of the listener that accepted it; 0: connected from here */
+	bool known;         /* its address has authenticated before, or may do without */
 	int pending;        /* of a listener: connections that are shaking; the poller */
 	bool finished;      /* the end of the stream has been written to the wire buffer */
 	uint8_t extensions; /* how often its deadline was extended; the poller */

@@ -3,7 +3,8 @@
  * with nothing left to do is taken away, and the socket is then as any other.
  *
  * What strangers can cost is bounded: a listener has so many shaking connections at most, each of
- * them ends at a deadline, and an address that has failed often is turned away unread.
+ * them ends at a deadline, and an address that has failed often is turned away unread. Where there
+ * are too many, strangers go before those whose address is known.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -90,8 +91,9 @@ report(struct socket_server *server, struct socket_entry *listener, const char *
 	socket_event_text(server, listener, SOCKET_EVENT_REPORT, 0, text);
 }
 
-void
-socket_guard_failed(struct socket_server *server, struct socket_entry *entry, const char *reason) {
+/* Ends a connection that was shaking. `blamed`: that counts against its address. */
+static void
+give_up(struct socket_server *server, struct socket_entry *entry, const char *reason, bool blamed) {
 	struct socket_guard *guard = entry->guard;
 	char text[GUARD_REASON_SIZE], peer[SOCKET_ADDRESS_TEXT_SIZE];
 	snprintf(text, sizeof(text), "%s", reason);
@@ -102,13 +104,19 @@ socket_guard_failed(struct socket_server *server, struct socket_entry *entry, co
 	}
 	struct socket_entry *listener = listener_of(server, entry);
 	count(&guard->policy->counters.failed);
-	guard_limit_note(
-		&guard->policy->limit, &guard->peer, clock_monotonic_ns(server->clock), false);
+	if (blamed)
+		guard_limit_note(&guard->policy->limit, &guard->peer,
+			clock_monotonic_ns(server->clock), false);
 	memcpy(peer, entry->name, sizeof(peer));
 	/* No service has heard of the connection, so none needs an event. */
 	socket_destroy(server, entry);
 	if (listener != NULL)
 		report(server, listener, peer, text);
+}
+
+void
+socket_guard_failed(struct socket_server *server, struct socket_entry *entry, const char *reason) {
+	give_up(server, entry, reason, true);
 }
 
 /* ---- the handshake ---- */
@@ -185,21 +193,32 @@ socket_guard_dialled(struct socket_server *server, struct socket_entry *entry,
 	return true;
 }
 
-/* The connection that is to go when there are too many: the oldest of the same source, so that one
- * that floods pushes out its own; else the oldest. */
-static struct socket_entry *
-find_victim(struct socket_server *server, int listener, const struct socket_address *peer) {
-	struct socket_entry *oldest = NULL, *same = NULL;
+/* True when `a` is to go rather than `b`: strangers first, then the older one. */
+static bool
+goes_before(const struct socket_entry *a, const struct socket_entry *b) {
+	if (b == NULL)
+		return true;
+	if (a->guard->known != b->guard->known)
+		return b->guard->known;
+	return a->deadline_ns < b->deadline_ns;
+}
+
+/* Ends one connection because there are too many: one of the same source, so that who floods pushes
+ * out its own; else any. Only the former is the fault of that source. */
+static void
+make_room(struct socket_server *server, int listener, const struct socket_address *peer) {
+	struct socket_entry *other = NULL, *same = NULL;
 	for (struct socket_entry *entry = server->timed; entry != NULL; entry = entry->next_timed) {
 		if (entry->guard == NULL || entry->guard->listener != listener)
 			continue;
-		if (oldest == NULL || entry->deadline_ns < oldest->deadline_ns)
-			oldest = entry;
-		if (guard_limit_same(&entry->guard->peer, peer) &&
-			(same == NULL || entry->deadline_ns < same->deadline_ns))
+		if (goes_before(entry, other))
+			other = entry;
+		if (guard_limit_same(&entry->guard->peer, peer) && goes_before(entry, same))
 			same = entry;
 	}
-	return same != NULL ? same : oldest;
+	struct socket_entry *victim = same != NULL ? same : other;
+	if (victim != NULL)
+		give_up(server, victim, "newer connections needed its place", victim == same);
 }
 
 /* The address by which a peer is judged. The peer of a Unix socket has none: the path of the
@@ -238,15 +257,12 @@ socket_guard_accepted(struct socket_server *server, struct socket_entry *listene
 		turn_away(server, listener, fd, &named);
 		return;
 	}
-	if (listener->guard->pending >= policy->pending_max) {
-		struct socket_entry *victim =
-			find_victim(server, socket_entry_id(listener), &named);
-		if (victim != NULL)
-			socket_guard_failed(server, victim, "newer connections needed its place");
-	}
+	if (listener->guard->pending >= policy->pending_max)
+		make_room(server, socket_entry_id(listener), &named);
 	struct socket_entry *entry = socket_adopt_accepted(server, listener, fd, peer);
 	entry->guard = socket_guard_create(policy);
 	entry->guard->listener = socket_entry_id(listener);
+	entry->guard->known = lenient || guard_limit_trusts(&policy->limit, &named);
 	listener->guard->pending++;
 	int failed = begin(server, entry, &named, guard_create(policy, GUARD_LISTENER, lenient));
 	mutex_release(&entry->lock);

@@ -307,6 +307,58 @@ a_name_can_be_asked_of_certificates(void **state) {
 	guard_policy_drop(other);
 }
 
+/* The files of a node whose certificate has a name in its subject alone. */
+static void
+add_nameless(struct certs *certs, const char *name) {
+	EVP_PKEY *key = make_key();
+	X509 *cert = make_cert(certs, name, key, 30);
+	X509_EXTENSION_free(
+		X509_delete_ext(cert, X509_get_ext_by_NID(cert, NID_subject_alt_name, -1)));
+	assert_true(X509_sign(cert, certs->ca_key, NULL) > 0);
+	write_cert(certs, "nameless", cert);
+	write_key(certs, "nameless", key, NULL);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
+static void
+a_name_in_the_subject_alone_does_not_count(void **state) {
+	(void)state;
+	struct skynet_error error = {0};
+	struct guard_config config = tls_config(&ours, "one", &ours, "ca");
+	add_nameless(&ours, "one");
+	config.name = "one";
+	struct guard_policy *named = make_policy(&config), *nameless = policy_of("nameless");
+	struct pair pair = guards_of(nameless, named);
+	talk(&pair, SIZE_MAX);
+	expect_failed(pair.ends[GUARD_LISTENER], "its name is not 'one'");
+	end_pair(&pair);
+	config = tls_config(&ours, "nameless", &ours, "ca");
+	config.name = "one";
+	assert_null(guard_policy_create(&config, &error));
+	assert_non_null(strstr(error.text, "not for tls_name 'one'"));
+	guard_policy_drop(named);
+	guard_policy_drop(nameless);
+}
+
+static void
+who_makes_tls_answer_without_reading_is_cut_off(void **state) {
+	(void)state;
+	struct pair pair = pair_of("one", "two");
+	talk(&pair, SIZE_MAX);
+	expect_open(&pair);
+	SSL *hostile = pair.ends[GUARD_DIALLER]->tls;
+	struct guard *victim = pair.ends[GUARD_LISTENER];
+	for (int i = 0; i < 20000 && victim->state == GUARD_OPEN; i++) {
+		assert_int_equal(SSL_key_update(hostile, SSL_KEY_UPDATE_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(hostile), 1);
+		carry(&pair, GUARD_DIALLER, SIZE_MAX);
+	}
+	expect_failed(victim, "answers that it does not read");
+	assert_true(guard_buffer_size(&victim->wire) < 300000);
+	end_pair(&pair);
+}
+
 static void
 a_secret_on_the_other_side_is_explained(void **state) {
 	(void)state;
@@ -541,6 +593,8 @@ main(void) {
 		cmocka_unit_test(an_older_tls_is_refused),
 		cmocka_unit_test(an_expired_certificate_is_refused_and_named_so),
 		cmocka_unit_test(a_name_can_be_asked_of_certificates),
+		cmocka_unit_test(a_name_in_the_subject_alone_does_not_count),
+		cmocka_unit_test(who_makes_tls_answer_without_reading_is_cut_off),
 		cmocka_unit_test(a_secret_on_the_other_side_is_explained),
 		cmocka_unit_test(a_changed_byte_ends_the_connection),
 		cmocka_unit_test(garbage_in_place_of_a_handshake_fails_within_bounds),

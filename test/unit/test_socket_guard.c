@@ -464,26 +464,24 @@ a_thousand_strangers_cost_a_bounded_number_of_descriptors(void **state) {
 	guard_policy_drop(policy);
 }
 
-static void
-a_flood_pushes_out_its_own_connections_only(void **state) {
-	struct fixture *f = *state;
-	struct guard_config config = {.secret = SECRET, .pending_max = 8};
-	struct guard_policy *policy = make_policy(&config);
-	int port, listener = listen_with(f, policy, "0.0.0.0", &port), peers[40];
-	/* Somebody from another address, half way through its handshake. */
+/* Connects from 127.0.0.`host`; the server has accepted it when this returns. */
+static int
+peer_dial_from(struct fixture *f, uint8_t host, int port) {
 	struct sockaddr_in from = {.sin_family = AF_INET};
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 5);
+	from.sin_addr.s_addr = htonl((INADDR_LOOPBACK & 0xffffff00) + host);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	int slow = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(slow, (struct sockaddr *)&from, sizeof(from)), 0);
-	assert_int_equal(connect(slow, (struct sockaddr *)&to, sizeof(to)), 0);
-	struct guard *guard = guard_create(policy, GUARD_DIALLER, false);
+	int peer = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(peer, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(peer, (struct sockaddr *)&to, sizeof(to)), 0);
 	settle(f);
-	for (int i = 0; i < 40; i++) {
-		peers[i] = peer_dial(port);
-		settle(f);
-	}
+	return peer;
+}
+
+/* Authenticates as a node that has dialled. Returns what has become of it. */
+static enum guard_state
+peer_authenticate(struct fixture *f, struct guard_policy *policy, int peer) {
+	struct guard *guard = guard_create(policy, GUARD_DIALLER, false);
 	struct guard_buffer plain = {.data = NULL};
 	uint64_t deadline = test_now_ms() + DEADLINE_MS;
 	while (guard->state == GUARD_SHAKING) {
@@ -491,20 +489,93 @@ a_flood_pushes_out_its_own_connections_only(void **state) {
 		size_t size;
 		char *out = guard_buffer_take(&guard->wire, &size);
 		if (out != NULL)
-			assert_int_equal(send(slow, out, size, MSG_NOSIGNAL), (ssize_t)size);
+			send(peer, out, size, MSG_NOSIGNAL);
 		skynet_free(out);
 		poll_once(f, 5);
-		ssize_t n = recv(slow, bytes, sizeof(bytes), MSG_DONTWAIT);
+		ssize_t n = recv(peer, bytes, sizeof(bytes), MSG_DONTWAIT);
 		if (n > 0)
 			guard_receive(guard, bytes, (size_t)n, &plain);
+		else if (n == 0 || errno != EAGAIN)
+			guard_end(guard);
 		assert_true(test_now_ms() < deadline);
 	}
-	assert_int_equal(guard->state, GUARD_OPEN);
-	EXPECT(f, ACCEPT, listener, NULL);
+	enum guard_state state = guard->state;
+	guard_buffer_fini(&plain);
 	guard_destroy(guard);
+	return state;
+}
+
+static void
+a_flood_pushes_out_its_own_connections_only(void **state) {
+	struct fixture *f = *state;
+	struct guard_config config = {.secret = SECRET, .pending_max = 8};
+	struct guard_policy *policy = make_policy(&config);
+	int port, listener = listen_with(f, policy, "0.0.0.0", &port), peers[40];
+	int slow = peer_dial_from(f, 6, port);
+	for (int i = 0; i < 40; i++)
+		peers[i] = peer_dial_from(f, 1, port);
+	assert_int_equal(peer_authenticate(f, policy, slow), GUARD_OPEN);
+	EXPECT(f, ACCEPT, listener, NULL);
 	for (int i = 0; i < 40; i++)
 		close(peers[i]);
 	close(slow);
+	guard_policy_drop(policy);
+}
+
+static void
+a_flood_from_many_addresses_does_not_push_out_known_ones(void **state) {
+	struct fixture *f = *state;
+	struct guard_config config = {.secret = SECRET, .pending_max = 8, .allow = "127.0.0.7"};
+	struct guard_policy *policy = make_policy(&config);
+	int port, listener = listen_with(f, policy, "0.0.0.0", &port), peers[40];
+	struct clock clock;
+	clock_init_manual(&clock, 0);
+	clock_advance(&clock, policy->timeout_ns);
+	const struct clock *before = f->server->clock;
+	f->server->clock = &clock;
+	int known = peer_dial_from(f, 6, port);
+	assert_int_equal(peer_authenticate(f, policy, known), GUARD_OPEN);
+	EXPECT(f, ACCEPT, listener, NULL);
+	close(known);
+	known = peer_dial_from(f, 6, port);
+	int allowed = peer_dial_from(f, 7, port);
+	for (int i = 0; i < 40; i++) {
+		clock_advance(&clock, 1);
+		peers[i] = peer_dial_from(f, (uint8_t)(100 + i), port);
+	}
+	assert_int_equal(peer_authenticate(f, policy, known), GUARD_OPEN);
+	EXPECT(f, ACCEPT, listener, NULL);
+	/* It waits to be spoken to, as some nodes of the reference do. */
+	clock_advance(&clock, policy->timeout_ns + 1);
+	EXPECT(f, ACCEPT, listener, NULL);
+	f->server->clock = before;
+	for (int i = 0; i < 40; i++)
+		close(peers[i]);
+	close(known);
+	close(allowed);
+	guard_policy_drop(policy);
+}
+
+static void
+who_is_pushed_out_by_others_is_not_turned_away_for_it(void **state) {
+	struct fixture *f = *state;
+	struct guard_config config = {.secret = SECRET, .pending_max = 2};
+	struct guard_policy *policy = make_policy(&config);
+	int port, listener = listen_with(f, policy, "0.0.0.0", &port);
+	uint8_t host = 100;
+	for (int i = 0; i < GUARD_LIMIT_FAILURES * 2; i++) {
+		int peer = peer_dial_from(f, 6, port);
+		int others[2] = {peer_dial_from(f, host++, port), peer_dial_from(f, host++, port)};
+		assert_int_equal(peer_authenticate(f, policy, peer), GUARD_FAILED);
+		close(peer);
+		close(others[0]);
+		close(others[1]);
+	}
+	int peer = peer_dial_from(f, 6, port);
+	assert_int_equal(peer_authenticate(f, policy, peer), GUARD_OPEN);
+	EXPECT(f, ACCEPT, listener, NULL);
+	assert_int_equal(policy->counters.refused, 0);
+	close(peer);
 	guard_policy_drop(policy);
 }
 
@@ -655,6 +726,8 @@ main(void) {
 		with_server(an_address_with_a_good_node_is_never_turned_away),
 		with_server(a_thousand_strangers_cost_a_bounded_number_of_descriptors),
 		with_server(a_flood_pushes_out_its_own_connections_only),
+		with_server(a_flood_from_many_addresses_does_not_push_out_known_ones),
+		with_server(who_is_pushed_out_by_others_is_not_turned_away_for_it),
 		with_server(an_allowed_peer_is_let_in_and_its_first_bytes_are_kept),
 		with_server(unix_sockets_are_guarded_too),
 		with_server(a_listener_that_has_gone_tells_of_nobody),
