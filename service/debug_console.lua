@@ -14,7 +14,8 @@ local DONE <const> = "<CMD OK>"
 local FAILED <const> = "<CMD Error>"
 local PASSWORD_KEY <const> = "console_password"
 
----Connections at a time; more are turned away.
+---Connections at a time. For another one the oldest that has not logged in goes; without such a one
+---it is turned away.
 local MAX_CONNECTIONS <const> = 64
 ---Wrong passwords until a connection is closed, and the wait after each, in centiseconds.
 local MAX_ATTEMPTS <const> = 3
@@ -35,6 +36,9 @@ port = math.tointeger(tonumber(port)) or error "debug_console needs a port"
 
 local password = skynet.getenv(PASSWORD_KEY)
 local connections = 0
+---Those that have not logged in, the oldest first.
+---@type skynet.console.session[]
+local strangers = {}
 
 ---@class skynet.console.session
 ---@field fd integer
@@ -45,6 +49,8 @@ local connections = 0
 ---@field before_read? fun()  waits until nobody else reads
 ---@field logged_in boolean
 ---@field attempts integer  wrong passwords so far
+---@field task? thread  what serves a connection that has not logged in
+---@field delayed? boolean  it waits after a wrong password
 ---@field over? boolean  nobody serves it any more
 
 ---@param fd integer
@@ -91,6 +97,30 @@ local function run_command(session, line)
 	report(session, pcall(command.run, session, table.unpack(session.words, 2)))
 end
 
+---Whoever it is, it is no stranger any more.
+---@param session skynet.console.session
+local function forget_stranger(session)
+	for i, stranger in ipairs(strangers) do
+		if stranger == session then
+			table.remove(strangers, i)
+			return
+		end
+	end
+end
+
+---End the connection of a stranger, the oldest that can go. Guessing is to cost time, also over
+---many connections, so one that waits after a wrong password keeps its place.
+---@return boolean found
+local function end_stranger()
+	for _, session in ipairs(strangers) do
+		if not session.delayed then
+			skynet.killthread(session.task)
+			return true
+		end
+	end
+	return false
+end
+
 ---@async
 ---@param session skynet.console.session
 ---@param given string?
@@ -98,12 +128,14 @@ end
 local function check_password(session, given)
 	if given and input.same_secret(given, password) then
 		session.logged_in = true
+		forget_stranger(session)
 		return true
 	end
 	session.attempts = session.attempts + 1
 	skynet.error(("Debug console: wrong password (attempt %d)"):format(session.attempts))
-	-- guessing is to cost time, also over many connections: there are few of them
+	session.delayed = true
 	skynet.sleep(ATTEMPT_DELAY)
+	session.delayed = nil
 	return false
 end
 
@@ -128,6 +160,8 @@ local function serve_http(session, first)
 	local request, err = input.http(session.reader, first)
 	if not request then
 		report(session, false, err)
+	elseif request.browser then
+		report(session, false, "Web browsers are not served: any page could run commands here")
 	elseif not session.logged_in and not check_password(session, request.token) then
 		report(session, false, "Password needed: Authorization: Bearer PASSWORD")
 	else
@@ -175,8 +209,11 @@ end
 
 ---A connection that does not log in gives its place to others.
 ---@param session skynet.console.session
-local function limit_login(session)
+---@param task thread  what serves it
+local function limit_login(session, task)
 	if not session.logged_in then
+		session.task = task
+		table.insert(strangers, session)
 		skynet.timeout(LOGIN_TIME, function()
 			if not session.logged_in then
 				socket.shutdown(session.fd)
@@ -212,11 +249,13 @@ local function converse(fd, peer)
 		__close = function()
 			skynet.error(peer .. " disconnect")
 			session.logged_in, session.over = true, true
+			forget_stranger(session)
 			skynet.fork(socket.close, fd)
 		end,
 	})
-	limit_login(session)
-	limit_absence(session, coroutine.running())
+	local task = coroutine.running()
+	limit_login(session, task)
+	limit_absence(session, task)
 	local ok, err = xpcall(serve, debug.traceback, session)
 	if not ok then
 		skynet.error("Debug console: " .. tostring(err))
@@ -226,7 +265,7 @@ end
 ---@param fd integer
 ---@param peer string
 local function accept(fd, peer)
-	if connections >= MAX_CONNECTIONS then
+	if connections >= MAX_CONNECTIONS and not end_stranger() then
 		skynet.error(("Debug console: too many connections, %s turned away"):format(peer))
 		socket.close_fd(fd)
 		return

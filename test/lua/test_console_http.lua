@@ -146,6 +146,12 @@ local function forms_of_http()
 		"neither is no body")
 	tap.like(exchange "GET /getenv%20harbor HTTP/1.1\r\n\r\n", "Invalid command",
 		"nothing is decoded")
+	for _, request in ipairs { "GET /getenv/harbor HTTP/1.1\r\nReferer: http://page/\r\n\r\n",
+		"POST / HTTP/1.1\r\nOrigin: null\r\nContent-Length: 13\r\n\r\ngetenv harbor" } do
+		tap.is(exchange(request), BANNER
+			.. "Web browsers are not served: any page could run commands here\n<CMD Error>\n",
+			"a web page cannot run commands by " .. request:match "%u+")
+	end
 	tap.like(exchange "GET /getenv/harbor\r\n\r\n", "harbor\t0\n<CMD OK>\n$",
 		"the version may be left out")
 end

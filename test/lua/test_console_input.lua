@@ -131,6 +131,13 @@ local function reads_http()
 	tap.is(http("GET / HTTP/1.1\r\n\r\n").command, "", "takes an empty path")
 	tap.is(http("POST / HTTP/1.0\r\nContent-Length: 8\r\n\r\nping :01").command, "ping :01",
 		"takes the command from the body")
+	for _, line in ipairs { "Origin: http://page", "Referer: http://page/x",
+		"Sec-Fetch-Site: cross-site", "User-Agent: Mozilla/5.0 (X11)" } do
+		tap.is(http("GET / HTTP/1.1\r\nHost: x\r\n" .. line .. "\r\n\r\n").browser, true,
+			"knows a web browser by " .. line)
+	end
+	tap.is(http("GET / HTTP/1.1\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n").browser, false,
+		"and what is none")
 	tap.is(http("GET /x HTTP/1.1\r\nauthorization: bearer secret\r\n\r\n").token, "secret",
 		"takes the token from the header")
 	local function refuses(text, err, name)

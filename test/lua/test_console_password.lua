@@ -58,10 +58,34 @@ local function guards_http()
 		"takes the right one")
 end
 
+local function keeps_no_operator_out()
+	local operator = connect()
+	ask(operator, "auth open sesame")
+	local guesser = connect()
+	socket.write(guesser, "auth wrong\n")
+	-- more than there is room for; the first one is told nothing and closed
+	local strangers = {}
+	for i = 1, 70 do
+		strangers[i] = connect()
+	end
+	tap.is(socket.read(strangers[1], 1), false, "ends the oldest stranger when there are too many")
+	tap.is(socket.readline(guesser), "Wrong password", "but not one that waits after a guess")
+	tap.is(ask(operator, "getenv harbor"), "harbor\t0", "and none that has logged in")
+	local second = connect()
+	tap.is(ask(second, "auth open sesame"), "<CMD OK>", "lets another one in meanwhile")
+	for _, fd in ipairs { operator, guesser, second, table.unpack(strangers) } do
+		socket.close(fd)
+	end
+end
+
 tap.run(function()
 	local console = skynet.newservice("debug_console", 0)
 	port = skynet.call(console, "debug", "INFO").port
 	lets_in()
 	keeps_out()
 	guards_http()
+	keeps_no_operator_out()
+	tap.eventually(function()
+		return skynet.call(console, "debug", "INFO").connections == 0
+	end, "no connection is left")
 end)

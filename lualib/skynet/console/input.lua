@@ -140,6 +140,7 @@ end
 ---@class skynet.console.request
 ---@field command string  the command line asked for
 ---@field token? string  bearer token of the Authorization header
+---@field browser boolean  a web browser sent it: maybe a page without the knowledge of its reader
 
 ---@param self skynet.console.reader
 ---@return table<string, string>? header  names in lower case
@@ -167,6 +168,14 @@ local function read_header(self)
 	end
 end
 
+---Whether the headers are those of a web browser. Pages cannot change them all.
+---@param header table<string, string>  names in lower case
+---@return boolean
+local function is_of_browser(header)
+	return header.origin ~= nil or header.referer ~= nil or header["sec-fetch-site"] ~= nil
+		or (header["user-agent"] or ""):find "^Mozilla/" ~= nil
+end
+
 ---Read the rest of an HTTP request. Slashes of a GET path stand for spaces; the body of a POST is
 ---the command.
 ---@async
@@ -184,8 +193,9 @@ function input.http(self, first)
 		return nil, err
 	end
 	local token = header.authorization and header.authorization:match "^[Bb]earer +(.+)$"
+	local browser = is_of_browser(header)
 	if method == "GET" then
-		return { command = (path:gsub("^/", ""):gsub("/", " ")), token = token }
+		return { command = (path:gsub("^/", ""):gsub("/", " ")), token = token, browser = browser }
 	end
 	local size = header["content-length"] or "0"
 	if not size:find "^%d%d?%d?%d?%d?%d?$" or tonumber(size) > input.MAX_HTTP then
@@ -195,7 +205,7 @@ function input.http(self, first)
 	if not body then
 		return nil, "request ends early"
 	end
-	return { command = body, token = token }
+	return { command = body, token = token, browser = browser }
 end
 
 return input
