@@ -1,6 +1,7 @@
 /* Trace tags and their log lines. See the header. */
 #include "lua_trace.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,8 +54,11 @@ trace_note_add(struct lua_service *service, uint32_t source, const void *tag, si
 	struct trace_note *note = skynet_malloc(sizeof *note + size + 1);
 	note->next = service->traces;
 	note->source = source;
-	if (size > 0)
-		memcpy(note->tag, tag, size);
+	/* It is logged, and another node may have sent it: it must not look like another line. */
+	for (size_t i = 0; i < size; i++) {
+		char byte = ((const char *)tag)[i];
+		note->tag[i] = (char)(iscntrl((unsigned char)byte) ? '?' : byte);
+	}
 	note->tag[size] = '\0';
 	service->traces = note;
 }

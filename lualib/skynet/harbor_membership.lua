@@ -44,7 +44,8 @@ local stopping = false
 local function why_not(letter, value, demands)
 	local master = ("the master at '%s'"):format(settings.master)
 	if letter == "E" and type(value) == "string" then
-		return ("%s refuses this node: %s"):format(master, value)
+		-- it is shown: nothing in it may look like another line, or steer a terminal
+		return ("%s refuses this node: %s"):format(master, (value:gsub("%c", "?")))
 	elseif demands then
 		return ("cannot join %s: %s"):format(master, demands)
 	elseif value == "timeout" and not letter then

@@ -1,4 +1,4 @@
--- skynet.harbor_membership: the connection to a master that falls silent.
+-- skynet.harbor_membership: the connection to a master that refuses, or falls silent.
 local control = require "skynet.harbor_control"
 local driver = require "skynet.socketdriver"
 local membership = require "skynet.harbor_membership"
@@ -10,11 +10,17 @@ local LOCAL <const> = "127.0.0.1"
 local ID <const> = 7
 
 local joins = 0
+local refusal = "go\27[2J away\nor not"
 
--- Lets everybody join, and says nothing afterwards.
+-- Lets everybody but the first join, and says nothing afterwards.
 local function serve(id)
 	socket.start(id)
-	if control.read(id) == "H" then
+	if control.read(id) ~= "H" then
+		return
+	elseif refusal then
+		control.write(id, "E", refusal)
+		refusal = nil
+	else
 		joins = joins + 1
 		control.write(id, "W", 0, {})
 	end
@@ -27,6 +33,10 @@ tap.run(function()
 		skynet.fork(serve, id)
 	end)
 	local fd = membership.reach { id = ID, address = "-", master = LOCAL .. ":" .. port }
+	tap.raises(function() membership.join(fd) end, "refuses this node: go%?%[2J away%?or not$",
+		"what a master says fits into a line of the log")
+	socket.close(fd)
+	fd = membership.reach { id = ID, address = "-", master = LOCAL .. ":" .. port }
 	membership.join(fd)
 	tap.is(joins, 1, "the master lets a node join")
 	skynet.fork(membership.follow, {}, function() end)

@@ -71,6 +71,9 @@ tap.run(function()
 	tap.eventually(function() return has(lines "my-tag", "^tracecall end$") end, "its end is logged")
 	tap.ok(has(lines "my-tag", "^tracecall begin : @test/lua/test_trace.lua:%d+"), "and its begin")
 	tap.ok(has(lines "my-tag", "^request$"), "the receiver takes the tag")
+	msg, size = skynet.tracecall("a\27[2Jb\nc\0", peer, "lua",
+		skynet.packstring "local skynet = require 'skynet' skynet.ret(skynet.tracetag())")
+	tap.is(skynet.tostring(msg, size), "a?[2Jb?c", "control characters of a tag are replaced")
 	skynet.tracelog("my-tag", "plain")
 	skynet.tracelog("my-tag", "with frames", 1)
 	tap.eventually(function() return has(lines "my-tag", "^with frames : @.*:%d+") end,
