@@ -22,11 +22,13 @@
  * CLUSTER_PROBE_NAME under the session CLUSTER_PROBE: other nodes answer with an error. Behind the
  * name stand the window (bytes of parts that may be unconfirmed) and the identity of the sender, by
  * which a connection is known to follow an earlier one; the answer is the packed name,
- * CLUSTER_PROBE_VERSION and zeros. Extra frames are requests of type 5, and an answer to
- * CLUSTER_CONFIRM.
+ * CLUSTER_PROBE_VERSION and zeros. The same question under the session CLUSTER_FENCE is answered in
+ * any way once all requests before it have been handed to their receivers. Extra frames are
+ * requests of type 5, and an answer to CLUSTER_CONFIRM.
  */
 #define CLUSTER_PROBE         UINT32_C(0xffffffff)
 #define CLUSTER_CONFIRM       UINT32_C(0xfffffffe)
+#define CLUSTER_FENCE         UINT32_C(0xfffffffd)
 #define CLUSTER_PROBE_NAME    "__skynet_peer"
 #define CLUSTER_PROBE_VERSION 1
 #define CLUSTER_PROBE_SIZE    29 /* packed: name, number, two halves of an identity */

@@ -256,6 +256,18 @@ answer_probe(struct clusteragent *agent, const struct cluster_request *request) 
 	return true;
 }
 
+/* Returns true when there was one to be answered. */
+static bool
+answer_fence(struct clusteragent *agent) {
+	char head[CLUSTER_HEAD_MAX];
+	if (!agent->fenced || agent->late.first != NULL)
+		return false;
+	agent->fenced = false;
+	size_t size = cluster_head_response(head, CLUSTER_FENCE, CLUSTER_ANSWER_OK, 0);
+	lane_output_write(&agent->output, head, size, NULL, 0);
+	return true;
+}
+
 static void
 take_tag(struct clusteragent *agent, const char *tag, size_t size) {
 	skynet_free(agent->tag);
@@ -445,10 +457,11 @@ settle(struct clusteragent *agent) {
 	if (lane_output_ready(&agent->output))
 		confirm(agent, true);
 	lane_output_settle(&agent->output);
-	if (agent_release_late(agent)) {
+	bool released = agent_release_late(agent);
+	if (released)
 		confirm(agent, false);
+	if (answer_fence(agent) || released)
 		lane_output_settle(&agent->output);
-	}
 	update_pause(agent);
 	if (agent->output.failed) {
 		skynet_socket_shutdown(agent->context, agent->socket);

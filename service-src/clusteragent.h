@@ -96,6 +96,7 @@ struct clusteragent {
 	size_t limit;                   /* bytes of answers that may wait; 0: any number */
 	size_t most;                    /* maximum of those that waited */
 	struct agent_request_list late; /* wait until answers have left; handles are known */
+	bool fenced;                    /* CLUSTER_FENCE is to be answered when `late` is empty */
 	int release_session;            /* of the timer that sets `overdue` */
 	bool overdue;                   /* the first of `late` has waited for long */
 	uint32_t released;              /* calls that were in `late` and have no answer yet */

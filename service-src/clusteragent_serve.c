@@ -135,6 +135,16 @@ send_query(struct clusteragent *agent, struct agent_request *request) {
 		refuse_call(agent, session, "dead_service");
 }
 
+/* The other node asks whether all that it has sent is handed over: what is in `late` is not. */
+static bool
+is_fence(const struct agent_request *request) {
+	uint32_t none;
+	uint64_t identity;
+	const char *payload = request->data != NULL ? request->data : request->borrowed;
+	return request->session == CLUSTER_FENCE &&
+	       cluster_probe_unpack(payload, request->size, &none, &identity);
+}
+
 /* ---- names ---- */
 
 static struct known_name *
@@ -171,6 +181,7 @@ enum target {
 	TARGET_SERVICE, /* of this node */
 	TARGET_GLOBAL,  /* a global name */
 	TARGET_QUERY,   /* it asks for a registered name */
+	TARGET_FENCE,   /* it asks whether all before it is handed over */
 	TARGET_ASKED,   /* clusterd has been asked for it */
 	TARGET_DEAD,    /* a local name that nobody has */
 	TARGET_INVALID,
@@ -190,8 +201,10 @@ static enum target
 find_target(struct clusteragent *agent, const struct agent_request *request, uint32_t *handle) {
 	const char *name = request->name;
 	*handle = request->handle;
+	if (request->name_size == 0 && *handle == 0)
+		return is_fence(request) ? TARGET_FENCE : TARGET_QUERY;
 	if (request->name_size == 0)
-		return *handle != 0 ? TARGET_SERVICE : TARGET_QUERY;
+		return TARGET_SERVICE;
 	if (strlen(name) != request->name_size) /* a NUL inside */
 		return TARGET_INVALID;
 	switch (name[0]) {
@@ -222,6 +235,9 @@ serve(struct clusteragent *agent, struct agent_request *request) {
 		return true;
 	case TARGET_QUERY:
 		send_query(agent, request);
+		return true;
+	case TARGET_FENCE:
+		agent->fenced = true;
 		return true;
 	case TARGET_ASKED:
 		return false;

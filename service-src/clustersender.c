@@ -6,8 +6,8 @@
  * unchanged. In front of the address may stand `true` and a deadline in 1/100 s. It dials when
  * there is something to send. clusterd answers the question "address NAME" with "HOST PORT TIMEOUT"
  * or an error, and says, as PTYPE_SYSTEM, "change HOST PORT TIMEOUT", "timeout TIMEOUT", "down", or
- * asks for the "status". See clustersender_link.c for the connection, clustersender_answer.c for
- * answers.
+ * asks for the "status". See clustersender_link.c for the connection, clustersender_drain.c for
+ * those that it replaces, clustersender_answer.c for answers.
  */
 #include "clustersender.h"
 
@@ -103,7 +103,7 @@ on_data(struct clustersender *sender, int id, const char *bytes, size_t size) {
 	struct link *link = sender_find_link(sender, id);
 	if (link == NULL)
 		return;
-	link->heard_ns = skynet_clock_ns(sender->context);
+	link->alive_ns = skynet_clock_ns(sender->context);
 	if (skynet_socket_demands(
 		    sender->context, &link->greeting, bytes, size, reason, sizeof reason)) {
 		skynet_socket_close(sender->context, id);
@@ -117,8 +117,6 @@ on_data(struct clustersender *sender, int id, const char *bytes, size_t size) {
 		return;
 	}
 	sender_confirm(link, false);
-	if (link != sender->link)
-		sender_drain(sender, link);
 }
 
 /* The system takes bytes again. */
@@ -127,11 +125,10 @@ on_room(struct clustersender *sender, int id) {
 	struct link *link = sender_find_link(sender, id);
 	if (link == NULL)
 		return;
+	link->alive_ns = skynet_clock_ns(sender->context);
 	lane_output_resume(&link->output);
 	if (link == sender->link && sender->state == LINK_UP)
 		sender_release_held(sender);
-	else if (link != sender->link)
-		sender_drain(sender, link);
 }
 
 static void
@@ -188,6 +185,7 @@ settle(struct clustersender *sender) {
 			sender_lose_link(sender, link, failed, sizeof failed - 1);
 		}
 	}
+	sender_drain(sender);
 	sender_update_full(sender);
 }
 
@@ -289,6 +287,7 @@ sender_set_identity(struct clustersender *sender) {
 		hash ^= hash >> 29;
 	}
 	sender->identity = hash;
+	sender->identified = false;
 	sender->random = (uint32_t)(hash >> 32) | 1;
 }
 

@@ -27,7 +27,7 @@ enum link_state {
 	LINK_ASKING,   /* clusterd has been asked for the address; requests wait in `first` */
 	LINK_DIALLING, /* requests wait likewise */
 	LINK_UP,
-	LINK_DRAINING, /* another address: requests wait until what went to the old one is read */
+	LINK_DRAINING, /* another address: requests wait for `left`, see clustersender_drain.c */
 };
 
 /* What is known of the node at the address that was dialled last. */
@@ -59,7 +59,9 @@ struct link {
 	bool probed;                 /* a probe (cluster_frame.h) has been sent */
 	bool useful;                 /* the peer has sent a response */
 	bool ours;                   /* the probe was answered as nodes of this kind do */
-	uint64_t heard_ns;           /* when bytes came last */
+	bool fenced;                 /* the fence (cluster_frame.h) has been sent */
+	uint64_t identity;           /* of the sender, when this connection was made */
+	uint64_t alive_ns;           /* when bytes came, or the peer took some, last */
 	uint64_t probe_ns;           /* when the unanswered probe was sent; 0: there is none */
 	struct skynet_socket_greeting greeting;
 	struct packet_split split;
@@ -81,22 +83,24 @@ struct clustersender {
 	enum link_state state;
 	enum peer_kind peer;
 	int ask_session;   /* of the question to clusterd for the address */
-	int state_session; /* of the timer that ends LINK_DIALLING or LINK_DRAINING */
+	int state_session; /* of the timer of LINK_DIALLING or LINK_DRAINING */
 	int tick_session;  /* of the timer of heartbeats */
 	uint64_t state_timer, tick_timer;
-	uint64_t tick_due_ns; /* of the next tick; when that is late, this process stood still */
-	uint64_t retry_ns;    /* end of the pause after a failed dial */
-	uint32_t failures;    /* dials in a row that failed, or led to no response */
-	uint32_t random;      /* state of the jitter */
-	bool ask_again;       /* the address has changed while it was asked for or dialled */
-	bool full;            /* more waits than `limit`: the policy applies */
+	/* When these timers are due; if one is late, this process stood still. */
+	uint64_t state_due_ns, tick_due_ns;
+	uint64_t retry_ns; /* end of the pause after a failed dial */
+	uint32_t failures; /* dials in a row that failed, or led to no response */
+	uint32_t random;   /* state of the jitter */
+	bool ask_again;    /* the address has changed while it was asked for or dialled */
+	bool full;         /* more waits than `limit`: the policy applies */
+	bool told_up;      /* clusterd was told that the node is up, not yet that it is down */
 	uint32_t last_session;
 	uint64_t identity;     /* random number, by which the other node recognises this sender */
+	bool identified;       /* a peer has been told `identity` */
 	uint64_t rtt_ns;       /* shortest round trip to the peer; 0: not measured */
 	struct link *link;     /* the connection, in LINK_DIALLING and LINK_UP */
 	struct link *draining; /* replaced connections that still bring answers */
 	struct link *left;     /* LINK_DRAINING: the one of `draining` that was replaced last */
-	bool asked_left; /* the peer has been asked whether it has read everything from `left` */
 	struct held *first, *last;
 	size_t held_size;
 	struct tag *tags;
@@ -189,11 +193,12 @@ void sender_lose_link(
 /// Ends a connection at once, as lost for the reason `text`. Ends `link`.
 void sender_cut_link(struct clustersender *sender, struct link *link, const char *text);
 
-/// Ends a replaced connection that has nothing left to do. Returns true when it did.
-bool sender_end_drained(struct clustersender *sender, struct link *link);
+/// Closes a connection when all has been sent. Ends `link`.
+void sender_close_link(struct clustersender *sender, struct link *link);
 
-/// Goes on with a replaced connection on which something has come or can go. It may end.
-void sender_drain(struct clustersender *sender, struct link *link);
+/// The timer that ends LINK_DIALLING, and looks after LINK_DRAINING.
+void sender_start_state_timer(struct clustersender *sender, int64_t delay_ms);
+void sender_stop_state_timer(struct clustersender *sender);
 
 /// A timer of the connection, or an answer of clusterd. Returns false for any other session.
 bool sender_link_response(
@@ -212,6 +217,25 @@ struct link *sender_find_link(struct clustersender *sender, int id);
 /// Closes all connections.
 void sender_close_links(struct clustersender *sender);
 
+/* ---- clustersender_drain.c ---- */
+
+/// Replaces the connection, which is up: LINK_DRAINING begins.
+void sender_leave(struct clustersender *sender);
+
+/// The fence was answered: if `link` is the one that is left, the new address is asked for.
+void sender_fence_answered(struct clustersender *sender, const struct link *link);
+
+/// Goes on with the replaced connections: writes what waits, ends what has nothing left to do. For
+/// the end of each message.
+void sender_drain(struct clustersender *sender);
+
+/// Takes a connection that is lost or ends off the list of replaced ones. If it is the one that is
+/// left, the new address is asked for.
+void sender_forget_draining(struct clustersender *sender, const struct link *link);
+
+/// The state timer has fired: gives the connection that is left up when it has made no progress.
+void sender_check_left(struct clustersender *sender);
+
 /* ---- clustersender_peer.c ---- */
 
 /// Finds out whether the node at the other end is one of ours.
@@ -220,6 +244,16 @@ void sender_probe(struct clustersender *sender, struct link *link);
 /// A response to a probe or a confirmation. Returns false for any other.
 bool sender_take_control(
 	struct clustersender *sender, struct link *link, const struct cluster_response *response);
+
+/// Asks whether all that was sent before has been handed to its receivers.
+void sender_fence(struct link *link);
+
+/// How long a peer may be silent that is asked for a sign of life, and is `known` to be of this
+/// kind or not.
+uint64_t sender_patience_ns(const struct clustersender *sender, bool known);
+
+/// True when this process stood still, so that something that was due at `due_ns` is late.
+bool sender_slept(const struct clustersender *sender, uint64_t due_ns);
 
 /// Tells the peer what has been read of parts, when it is much or `now`.
 void sender_confirm(struct link *link, bool now);

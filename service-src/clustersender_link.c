@@ -1,5 +1,5 @@
-/* The connection of a clustersender: down, asking for the address, dialling, up; and those that a
- * changed address has replaced, which live on until their answers have come.
+/* The connection of a clustersender: down, asking for the address, dialling, up, and draining when
+ * another address replaces it (clustersender_drain.c).
  *
  * One dial at a time. After one that failed, or led to no response, no other is made for a while,
  * which grows from failure to failure and differs from node to node; calls fail at once meanwhile.
@@ -24,7 +24,6 @@
 #define PAUSE_MAX_MS    2000
 #define PAUSE_DOUBLINGS 6    /* then it is PAUSE_MAX_MS */
 #define PROBE_MS        1000 /* from the connection to the probe of an unknown peer, at the latest */
-#define LEAVE_MS        1000 /* for a peer to confirm that it has read its replaced connection */
 
 /* By what the system finds a dead peer that has no heartbeats. */
 #define KEEPALIVE_S          10
@@ -51,22 +50,11 @@ free_link(struct link *link) {
 	skynet_free(link);
 }
 
-/* Closes the connection when all has been sent. */
-static void
-close_link(struct clustersender *sender, struct link *link) {
+void
+sender_close_link(struct clustersender *sender, struct link *link) {
 	lane_output_spill(&link->output);
 	skynet_socket_close(sender->context, link->id);
 	free_link(link);
-}
-
-/* Takes `link` off the list of those that drain. */
-static void
-forget_draining(struct clustersender *sender, const struct link *link) {
-	struct link **at = &sender->draining;
-	while (*at != NULL && *at != link)
-		at = &(*at)->next;
-	if (*at != NULL)
-		*at = link->next;
 }
 
 struct link *
@@ -77,16 +65,6 @@ sender_find_link(struct clustersender *sender, int id) {
 	while (link != NULL && link->id != id)
 		link = link->next;
 	return link;
-}
-
-bool
-sender_end_drained(struct clustersender *sender, struct link *link) {
-	if (link == sender->link || link == sender->left || link->waiting > 0 ||
-		lane_output_waiting(&link->output) > 0)
-		return false;
-	forget_draining(sender, link);
-	close_link(sender, link);
-	return true;
 }
 
 /* ---- clusterd ---- */
@@ -107,11 +85,14 @@ sender_ask_address(struct clustersender *sender) {
 	}
 }
 
-/* Tells clusterd that the connection is "up" or "down". */
+/* Tells clusterd that the connection is up, or that it is down if it was told of another state. */
 static void
-tell_daemon(struct clustersender *sender, const char *what) {
+tell_daemon(struct clustersender *sender, bool up) {
 	char text[NODE_MAX + 16];
-	int size = snprintf(text, sizeof text, "%s %s", what, sender->node);
+	if (!up && !sender->told_up)
+		return;
+	sender->told_up = up;
+	int size = snprintf(text, sizeof text, "%s %s", up ? "up" : "down", sender->node);
 	uint32_t daemon = skynet_name_find(sender->context, DAEMON);
 	if (daemon != 0)
 		skynet_send(sender->context, 0, daemon, PTYPE_TEXT, 0, text, (size_t)size);
@@ -119,10 +100,12 @@ tell_daemon(struct clustersender *sender, const char *what) {
 
 /* ---- timers ---- */
 
+/* Starts a timer, whose response has `session`. Returns when it is due. */
 static uint64_t
-start_timer(struct clustersender *sender, int64_t delay_ms, int *session) {
+start_timer(struct clustersender *sender, int64_t delay_ms, uint64_t *timer, int *session) {
 	*session = skynet_context_newsession(sender->context);
-	return skynet_timer_start(sender->context, delay_ms, *session);
+	*timer = skynet_timer_start(sender->context, delay_ms, *session);
+	return skynet_clock_ns(sender->context) + (uint64_t)delay_ms * NS_PER_MS;
 }
 
 static void
@@ -132,13 +115,24 @@ stop_timer(struct clustersender *sender, uint64_t timer, int *session) {
 	*session = 0;
 }
 
+void
+sender_start_state_timer(struct clustersender *sender, int64_t delay_ms) {
+	sender->state_due_ns =
+		start_timer(sender, delay_ms, &sender->state_timer, &sender->state_session);
+}
+
+void
+sender_stop_state_timer(struct clustersender *sender) {
+	stop_timer(sender, sender->state_timer, &sender->state_session);
+}
+
 static void
 start_tick(struct clustersender *sender, int64_t delay_ms) {
 	stop_timer(sender, sender->tick_timer, &sender->tick_session);
 	if (sender->heartbeat_ms == 0)
 		return;
-	sender->tick_due_ns = skynet_clock_ns(sender->context) + (uint64_t)delay_ms * NS_PER_MS;
-	sender->tick_timer = start_timer(sender, delay_ms, &sender->tick_session);
+	sender->tick_due_ns =
+		start_timer(sender, delay_ms, &sender->tick_timer, &sender->tick_session);
 }
 
 /* Ticks as long as there is a connection to look after. */
@@ -150,7 +144,7 @@ keep_ticking(struct clustersender *sender) {
 
 static void
 stop_timers(struct clustersender *sender) {
-	stop_timer(sender, sender->state_timer, &sender->state_session);
+	sender_stop_state_timer(sender);
 	stop_timer(sender, sender->tick_timer, &sender->tick_session);
 }
 
@@ -188,7 +182,7 @@ end_pause(struct clustersender *sender) {
 static void
 pause_if_useless(
 	struct clustersender *sender, const struct link *link, const char *text, int size) {
-	uint64_t silent_ns = skynet_clock_ns(sender->context) - link->heard_ns;
+	uint64_t silent_ns = skynet_clock_ns(sender->context) - link->alive_ns;
 	if (link->useful || silent_ns > PAUSE_MAX_MS * NS_PER_MS) {
 		sender->failures = 0;
 		return;
@@ -226,28 +220,19 @@ lose_current(struct clustersender *sender, const char *text, size_t size) {
 	bool was_up = sender->state == LINK_UP;
 	sender->link = NULL;
 	sender->state = LINK_DOWN;
-	stop_timer(sender, sender->state_timer, &sender->state_session);
+	sender_stop_state_timer(sender);
 	keep_ticking(sender);
 	/* Of several failures in a row only the first is logged. */
 	if (was_up || sender->failures == 0)
 		skynet_error(sender->context, "cluster node %s (%s) %s: %.*s", sender->node,
 			sender->address, was_up ? "is lost" : "cannot be reached", (int)size, text);
+	tell_daemon(sender, false);
 	if (was_up) {
 		pause_if_useless(sender, link, text, (int)size);
-		tell_daemon(sender, "down");
 		return;
 	}
 	snprintf(sender->reason, sizeof sender->reason, "cannot be reached: %.*s", (int)size, text);
 	start_pause(sender);
-}
-
-/* Ends LINK_DRAINING: what is sent from now on cannot overtake what went to the old address. */
-static void
-leave(struct clustersender *sender) {
-	stop_timer(sender, sender->state_timer, &sender->state_session);
-	sender->left = NULL;
-	sender->state = LINK_DOWN;
-	sender_ask_address(sender);
 }
 
 static void
@@ -260,21 +245,30 @@ fail_lost(struct clustersender *sender, const struct link *link, const char *rea
 	sender_fail_link_calls(sender, link, text, (size_t)size);
 }
 
+/* A replaced connection. What it has lost besides calls nobody else would hear of. */
+static void
+lose_draining(struct clustersender *sender, struct link *link, const char *text, size_t size) {
+	if (link == sender->left || link->waiting > 0)
+		skynet_error(sender->context,
+			"cluster node %s: a replaced connection is lost: %.*s", sender->node,
+			(int)size, text);
+	if (link->waiting > 0)
+		fail_lost(sender, link, text, size);
+	sender_forget_draining(sender, link);
+	free_link(link);
+}
+
 void
 sender_lose_link(struct clustersender *sender, struct link *link, const char *text, size_t size) {
-	bool current = link == sender->link, was_up = sender->state == LINK_UP;
-	bool left = link == sender->left;
-	if (current)
-		lose_current(sender, text, size);
-	else
-		forget_draining(sender, link);
+	bool was_up = sender->state == LINK_UP;
+	if (link != sender->link) {
+		lose_draining(sender, link, text, size);
+		return;
+	}
+	lose_current(sender, text, size);
 	if (link->waiting > 0)
 		fail_lost(sender, link, text, size);
 	free_link(link);
-	if (left)
-		leave(sender);
-	if (!current)
-		return;
 	if (was_up && sender->first != NULL && !sender_pauses(sender))
 		sender_ask_address(sender);
 	else
@@ -291,11 +285,11 @@ void
 sender_close_links(struct clustersender *sender) {
 	stop_timers(sender);
 	if (sender->link != NULL)
-		close_link(sender, sender->link);
+		sender_close_link(sender, sender->link);
 	sender->link = sender->left = NULL;
 	while (sender->draining != NULL) {
 		struct link *next = sender->draining->next;
-		close_link(sender, sender->draining);
+		sender_close_link(sender, sender->draining);
 		sender->draining = next;
 	}
 }
@@ -318,6 +312,7 @@ dial(struct clustersender *sender, const char *address) {
 	snprintf(sender->address, sizeof sender->address, "%s", address);
 	struct link *link = skynet_calloc(1, sizeof *link);
 	link->sender = sender;
+	link->identity = sender->identity;
 	link->id = skynet_socket_connect_guarded(sender->context, host, port);
 	packet_split_init(&link->split, HEAD_WIDTH);
 	lane_output_init(&link->output, &FRAMING, sender->context, link->id);
@@ -326,7 +321,7 @@ dial(struct clustersender *sender, const char *address) {
 	if (link->id < 0)
 		sender_lose_link(sender, link, reason, sizeof reason - 1);
 	else
-		sender->state_timer = start_timer(sender, DIAL_MS, &sender->state_session);
+		sender_start_state_timer(sender, DIAL_MS);
 }
 
 void
@@ -334,17 +329,17 @@ sender_connected(struct clustersender *sender, int id) {
 	struct link *link = sender->link;
 	if (sender->state != LINK_DIALLING || link->id != id)
 		return;
-	stop_timer(sender, sender->state_timer, &sender->state_session);
+	sender_stop_state_timer(sender);
 	skynet_socket_nodelay(sender->context, id);
 	skynet_socket_keepalive(
 		sender->context, id, KEEPALIVE_S, KEEPALIVE_INTERVAL_S, UNACKNOWLEDGED_MS);
-	link->heard_ns = skynet_clock_ns(sender->context);
+	link->alive_ns = skynet_clock_ns(sender->context);
 	sender->state = LINK_UP;
 	sender->retry_ns = 0;
-	tell_daemon(sender, "up");
+	tell_daemon(sender, true);
 	/* Before any request: the peer learns whose connection this is, and drops the earlier one.
 	 */
-	if (sender->peer == PEER_OURS)
+	if (sender->peer == PEER_OURS || (sender->peer == PEER_UNKNOWN && sender->identified))
 		sender_probe(sender, link);
 	sender_release_held(sender);
 	start_tick(sender, sender->peer == PEER_UNKNOWN && sender->heartbeat_ms > PROBE_MS
@@ -357,8 +352,7 @@ sender_connected(struct clustersender *sender, int id) {
 static void
 on_tick(struct clustersender *sender) {
 	struct link *next;
-	bool slept = skynet_clock_ns(sender->context) >
-		     sender->tick_due_ns + (uint64_t)sender->heartbeat_ms * NS_PER_MS;
+	bool slept = sender_slept(sender, sender->tick_due_ns);
 	for (struct link *link = sender->draining; link != NULL; link = next) {
 		next = link->next;
 		if (link->ours)
@@ -398,6 +392,7 @@ on_address(struct clustersender *sender, bool known, const char *text, size_t si
 	}
 	sender->state = LINK_DOWN;
 	if (!known) {
+		tell_daemon(sender, false);
 		sender_fail_held(sender, "", text, size);
 		return;
 	}
@@ -405,49 +400,17 @@ on_address(struct clustersender *sender, bool known, const char *text, size_t si
 	dial(sender, address);
 }
 
-void
-sender_drain(struct clustersender *sender, struct link *link) {
-	if (link == sender->left && link->probe_ns == 0) {
-		if (sender->asked_left) {
-			leave(sender);
-		} else if (lane_output_waiting(&link->output) == 0) {
-			sender->asked_left = true;
-			sender_probe(sender, link);
-		}
-	}
-	if (!sender_end_drained(sender, link))
-		lane_output_flush(&link->output);
-}
-
-/* Another address: the calls that are out get their answers over the old connection. It is often
- * the same node that listens elsewhere, so what was sent must be read before what follows. The
- * answer to a probe says so; other kinds of nodes give it too. */
 static void
 replace_link(struct clustersender *sender) {
-	struct link *old = sender->link;
-	bool was_up = sender->state == LINK_UP;
-	sender->link = NULL;
-	sender->state = LINK_DOWN;
-	stop_timer(sender, sender->state_timer, &sender->state_session);
-	if (!was_up) {
-		close_link(sender, old);
-		sender_ask_address(sender);
+	if (sender->state == LINK_UP) {
+		sender_leave(sender);
+		keep_ticking(sender);
 		return;
 	}
-	old->next = sender->draining;
-	sender->draining = old;
-	/* With the same identity the peer would end the old connection, which is still needed. */
-	sender_set_identity(sender);
-	if (old->ours || sender->heartbeat_ms > 0) {
-		sender->state = LINK_DRAINING;
-		sender->left = old;
-		sender->asked_left = false;
-		sender->state_timer = start_timer(sender, LEAVE_MS, &sender->state_session);
-	}
-	keep_ticking(sender);
-	sender_drain(sender, old);
-	if (sender->state == LINK_DOWN)
-		sender_ask_address(sender);
+	sender_stop_state_timer(sender);
+	sender_close_link(sender, sender->link);
+	sender->link = NULL;
+	sender_ask_address(sender);
 }
 
 static void
@@ -455,18 +418,22 @@ on_change(struct clustersender *sender, const char *text, size_t size) {
 	char address[ADDRESS_MAX];
 	read_address(sender, text, size, address);
 	end_pause(sender);
-	/* In LINK_DRAINING there is no link; leave() asks for the newest address. */
+	/* In LINK_DRAINING there is no link; its end asks for the newest address. */
 	if (sender->state == LINK_ASKING)
 		sender->ask_again = true;
 	else if (sender->link != NULL && strcmp(sender->address, address) != 0)
 		replace_link(sender);
 }
 
+/* Ends all connections. */
 static void
 on_down(struct clustersender *sender) {
+	static const char reason[] = "down on purpose";
 	end_pause(sender);
+	while (sender->draining != NULL)
+		sender_cut_link(sender, sender->draining, reason);
 	if (sender->link != NULL)
-		sender_cut_link(sender, sender->link, "down on purpose");
+		sender_cut_link(sender, sender->link, reason);
 }
 
 static bool
@@ -493,16 +460,12 @@ sender_link_told(
 	}
 }
 
-/* LINK_DIALLING or LINK_DRAINING has lasted too long. */
 static void
 on_state_timer(struct clustersender *sender) {
-	struct link *left = sender->left;
-	if (left == NULL) {
+	if (sender->state == LINK_DRAINING)
+		sender_check_left(sender);
+	else
 		sender_cut_link(sender, sender->link, "connecting takes too long");
-		return;
-	}
-	leave(sender);
-	sender_drain(sender, left);
 }
 
 bool

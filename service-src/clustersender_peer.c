@@ -9,17 +9,29 @@
 #define NS_PER_MS           UINT64_C(1000000)
 #define MISSED_BEATS        3
 #define UNKNOWN_PATIENCE_MS 10000 /* at least, for a peer that has not said of which kind it is */
+#define LATE_MS             5000  /* of a timer: this process stood still. Without heartbeats */
+
+static void
+ask(struct link *link, uint32_t session, uint32_t window) {
+	static const struct cluster_address question = {.handle = 0};
+	char head[CLUSTER_HEAD_MAX], payload[CLUSTER_PROBE_SIZE];
+	cluster_probe_pack(payload, window, link->identity);
+	size_t head_size = cluster_head_request(head, &question, false, session, sizeof payload);
+	lane_output_write(&link->output, head, head_size, payload, sizeof payload);
+}
 
 void
 sender_probe(struct clustersender *sender, struct link *link) {
-	static const struct cluster_address question = {.handle = 0};
-	char head[CLUSTER_HEAD_MAX], payload[CLUSTER_PROBE_SIZE];
-	cluster_probe_pack(payload, (uint32_t)lane_window(sender->rtt_ns), sender->identity);
-	size_t head_size =
-		cluster_head_request(head, &question, false, CLUSTER_PROBE, sizeof payload);
-	lane_output_write(&link->output, head, head_size, payload, sizeof payload);
+	ask(link, CLUSTER_PROBE, (uint32_t)lane_window(sender->rtt_ns));
+	sender->identified = true;
 	link->probed = true;
 	link->probe_ns = skynet_clock_ns(sender->context);
+}
+
+void
+sender_fence(struct link *link) {
+	ask(link, CLUSTER_FENCE, 0);
+	link->fenced = true;
 }
 
 /* Measures the round trip; by the system if it can, as probes also wait for services to run. */
@@ -62,6 +74,10 @@ sender_take_control(
 		probe_answered(sender, link, response);
 		return true;
 	}
+	if (response->session == CLUSTER_FENCE) {
+		sender_fence_answered(sender, link);
+		return true;
+	}
 	if (response->session != CLUSTER_CONFIRM)
 		return false;
 	if (cluster_confirm_read(response, &size))
@@ -79,16 +95,27 @@ sender_confirm(struct link *link, bool now) {
 	lane_output_write(&link->output, head, size, NULL, 0);
 }
 
+uint64_t
+sender_patience_ns(const struct clustersender *sender, bool known) {
+	uint64_t patience_ns = (uint64_t)sender->heartbeat_ms * MISSED_BEATS * NS_PER_MS;
+	if (!known && patience_ns < UNKNOWN_PATIENCE_MS * NS_PER_MS)
+		return UNKNOWN_PATIENCE_MS * NS_PER_MS;
+	return patience_ns;
+}
+
+bool
+sender_slept(const struct clustersender *sender, uint64_t due_ns) {
+	uint64_t late_ms = sender->heartbeat_ms > 0 ? (uint64_t)sender->heartbeat_ms : LATE_MS;
+	return skynet_clock_ns(sender->context) > due_ns + late_ms * NS_PER_MS;
+}
+
 void
 sender_beat(struct clustersender *sender, struct link *link, bool known, bool slept) {
 	uint64_t now_ns = skynet_clock_ns(sender->context);
 	if (slept)
-		link->heard_ns = now_ns;
-	uint64_t silent_ns = now_ns - link->heard_ns;
-	uint64_t patience_ns = (uint64_t)sender->heartbeat_ms * MISSED_BEATS * NS_PER_MS;
-	if (!known && patience_ns < UNKNOWN_PATIENCE_MS * NS_PER_MS)
-		patience_ns = UNKNOWN_PATIENCE_MS * NS_PER_MS;
-	if (link->probe_ns != 0 && silent_ns > patience_ns && (known || link->waiting > 0)) {
+		link->alive_ns = now_ns;
+	bool silent = now_ns - link->alive_ns > sender_patience_ns(sender, known);
+	if (link->probe_ns != 0 && silent && (known || link->waiting > 0)) {
 		sender_cut_link(sender, link, "gives no sign of life");
 	} else if (link->probe_ns == 0) {
 		sender_probe(sender, link);

@@ -60,8 +60,6 @@ sender_expire_call(struct clustersender *sender, uint32_t number) {
 	sender_fail_call(sender, call->peer, (int)call->number, "timeout", whose, (size_t)length);
 	sender_drop_call(sender, call);
 	sender_remove_call(sender, call);
-	if (link != NULL)
-		sender_end_drained(sender, link);
 }
 
 /* ---- requests ---- */
@@ -248,6 +246,8 @@ sender_waiting_size(const struct clustersender *sender) {
 	size_t size = sender->held_size;
 	if (sender->link != NULL)
 		size += lane_output_waiting(&sender->link->output);
+	for (const struct link *link = sender->draining; link != NULL; link = link->next)
+		size += lane_output_waiting(&link->output);
 	return size;
 }
 

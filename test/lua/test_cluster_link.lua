@@ -8,6 +8,7 @@ local socket = require "skynet.socket"
 local tap = require "tap"
 
 local PROBE <const> = 0xffffffff
+local FENCE <const> = 0xfffffffd
 local BEGIN <const>, PART <const>, LAST <const> = 2, 3, 4
 
 local function frame(body)
@@ -46,6 +47,9 @@ local function read_requests(stranger, connection, on_request)
 		elseif request.type == 0 then
 			request.session = string.unpack("<I4", body, 6)
 			request.probe = request.session == PROBE
+			if request.session == FENCE then
+				socket.write(connection, answer(FENCE, 0, "name not found"))
+			end
 		end
 		stranger.seen[#stranger.seen + 1] = request
 		if on_request then

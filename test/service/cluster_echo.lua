@@ -65,6 +65,10 @@ function command.notes()
 	return notes
 end
 
+function command.forget()
+	notes = {}
+end
+
 skynet.start(function()
 	skynet.dispatch("lua", function(session, _, word, ...)
 		if word == nil then

@@ -1,5 +1,6 @@
-/* service-src/clustersender_link.c: when a peer counts as lost, under a clock that the test moves.
- * The peer is a socket of the test; a service of the test stands for clusterd. */
+/* service-src/clustersender_link.c and clustersender_drain.c: when a peer counts as lost, and what
+ * becomes of a connection that a changed address replaces, under a clock that the test moves. The
+ * peer has two addresses, sockets of the test; a service of the test stands for clusterd. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,8 +31,11 @@ void clustersender_release(void *sender);
 struct fixture {
 	struct stepped_node stepped;
 	struct skynet_context *daemon;
-	char folder[64], path[96];
-	int listener, peer;
+	uint32_t sender;
+	char folder[64], path[2][96];
+	int listener[2];
+	int peer[2];    /* connections */
+	int address;    /* of the peer now: 0 or 1 */
 	int ups, downs; /* what the sender has said about the connection */
 };
 
@@ -46,7 +50,8 @@ daemon_message(struct skynet_context *context, void *ud, int type, int session, 
 	char answer[128];
 	(void)ud, (void)type;
 	if (session != 0) {
-		int length = snprintf(answer, sizeof answer, "unix:%s 0 0", fixture->path);
+		int length = snprintf(
+			answer, sizeof answer, "unix:%s 0 0", fixture->path[fixture->address]);
 		skynet_send(context, 0, source, PTYPE_RESPONSE, session, answer, (size_t)length);
 	} else if (size >= 3 && memcmp(message, "up ", 3) == 0) {
 		fixture->ups++;
@@ -88,20 +93,47 @@ deadline(void) {
 }
 
 static void
-listen_as_peer(void) {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", fixture->path);
-	fixture->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-	assert_int_equal(bind(fixture->listener, (struct sockaddr *)&address, sizeof address), 0);
-	assert_int_equal(listen(fixture->listener, 8), 0);
+listen_as_peer(int address) {
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	char *path = fixture->path[address];
+	snprintf(path, sizeof fixture->path[0], "%s/%d", fixture->folder, address);
+	snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&name, sizeof name), 0);
+	assert_int_equal(listen(listener, 8), 0);
+	fixture->listener[address] = listener;
+	fixture->peer[address] = -1;
+}
+
+static void
+stop_listening(int address) {
+	close(fixture->listener[address]);
+	unlink(fixture->path[address]);
+}
+
+/* Whether the sender has connected to an address since. */
+static bool
+is_dialled(int address) {
+	stepped_run(&fixture->stepped);
+	fixture->peer[address] = accept(fixture->listener[address], NULL, NULL);
+	return fixture->peer[address] >= 0;
+}
+
+/* Waits until the sender has said so often that it is connected, and to that address. */
+static void
+expect_up(int ups, int address) {
+	for (time_t end = deadline(); fixture->ups < ups && time(NULL) < end;)
+		skynet_runtime_step(fixture->stepped.runtime, STEP_MS);
+	assert_int_equal(fixture->ups, ups);
+	assert_true(is_dialled(address));
 }
 
 /* Reads `size` bytes that the sender has written. */
 static void
-read_bytes(char *bytes, size_t size) {
+read_bytes(int peer, char *bytes, size_t size) {
 	size_t have = 0;
 	for (time_t end = deadline(); have < size && time(NULL) < end;) {
-		ssize_t count = recv(fixture->peer, bytes + have, size - have, MSG_DONTWAIT);
+		ssize_t count = recv(peer, bytes + have, size - have, MSG_DONTWAIT);
 		have += count > 0 ? (size_t)count : 0;
 		if (have < size)
 			skynet_runtime_step(fixture->stepped.runtime, STEP_MS);
@@ -110,43 +142,115 @@ read_bytes(char *bytes, size_t size) {
 }
 
 static size_t
-read_frame(char *frame, size_t capacity) {
+read_frame(int peer, char *frame, size_t capacity) {
 	unsigned char head[2];
-	read_bytes((char *)head, sizeof head);
+	read_bytes(peer, (char *)head, sizeof head);
 	size_t size = (size_t)head[0] << 8 | head[1];
 	assert_true(size <= capacity);
-	read_bytes(frame, size);
+	read_bytes(peer, frame, size);
 	return size;
 }
 
 /* Whether the connection has been closed at the other end. */
 static bool
-is_closed(void) {
+is_closed(int address) {
 	char byte;
 	stepped_run(&fixture->stepped);
-	return recv(fixture->peer, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+	return recv(fixture->peer[address], &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
 }
 
-static void
-expect_probe(void) {
+/* The next frame asks what peers are asked, under `session`. Returns the identity in it. */
+static uint64_t
+expect_question(int address, uint32_t session) {
 	char frame[512];
 	struct cluster_request request;
-	size_t size = read_frame(frame, sizeof frame);
+	uint32_t window;
+	uint64_t identity;
+	size_t size = read_frame(fixture->peer[address], frame, sizeof frame);
 	assert_true(cluster_request_parse(frame, size, &request));
-	assert_int_equal(request.session, CLUSTER_PROBE);
+	assert_int_equal(request.session, session);
+	assert_true(cluster_probe_unpack(request.data, request.size, &window, &identity));
+	return identity;
+}
+
+static uint64_t
+expect_probe(int address) {
+	return expect_question(address, CLUSTER_PROBE);
+}
+
+static uint64_t
+expect_fence(int address) {
+	return expect_question(address, CLUSTER_FENCE);
+}
+
+/* The next frame is what `tell` or `call` has sent. */
+static void
+expect_request(int address) {
+	char frame[512];
+	struct cluster_request request;
+	size_t size = read_frame(fixture->peer[address], frame, sizeof frame);
+	assert_true(cluster_request_parse(frame, size, &request));
+	assert_int_equal(request.to.name_size, 2);
 }
 
 static void
-answer_probe(void) {
+write_as_peer(int address, const char *bytes, size_t size) {
+	assert_int_equal(send(fixture->peer[address], bytes, size, 0), size);
+	/* A Unix-domain socket is readable at once. */
+	for (int i = 0; i < 10; i++)
+		stepped_run(&fixture->stepped);
+}
+
+static void
+answer_probe(int address) {
 	char frame[CLUSTER_HEAD_MAX + CLUSTER_PROBE_SIZE];
 	size_t size =
 		cluster_head_response(frame, CLUSTER_PROBE, CLUSTER_ANSWER_OK, CLUSTER_PROBE_SIZE);
 	cluster_probe_pack(frame + size, CLUSTER_PROBE_VERSION, 0);
-	size += CLUSTER_PROBE_SIZE;
-	assert_int_equal(send(fixture->peer, frame, size, 0), size);
-	/* A Unix-domain socket is readable at once. */
-	for (int i = 0; i < 10; i++)
-		stepped_run(&fixture->stepped);
+	write_as_peer(address, frame, size + CLUSTER_PROBE_SIZE);
+}
+
+/* As nodes of the reference do: there is no such name. */
+static void
+answer_fence(int address) {
+	char frame[CLUSTER_HEAD_MAX];
+	write_as_peer(address, frame,
+		cluster_head_response(frame, CLUSTER_FENCE, CLUSTER_ANSWER_ERROR, 0));
+}
+
+/* ---- what the sender is told and asked ---- */
+
+static void
+request(int session) {
+	static const char ping[] = "\x14@a\x24ping";
+	assert_true(skynet_send(fixture->daemon, 0, fixture->sender, PTYPE_RESERVED_LUA, session,
+			    (void *)(uintptr_t)ping, sizeof ping - 1) >= 0);
+	stepped_run(&fixture->stepped);
+}
+
+static void
+tell(void) {
+	request(0);
+}
+
+static void
+call(void) {
+	request(skynet_context_newsession(fixture->daemon));
+}
+
+static void
+say(const char *text) {
+	assert_true(skynet_send(fixture->daemon, 0, fixture->sender, PTYPE_SYSTEM, 0,
+			    (void *)(uintptr_t)text, strlen(text)) >= 0);
+	stepped_run(&fixture->stepped);
+}
+
+static void
+change(int address) {
+	char text[128];
+	fixture->address = address;
+	snprintf(text, sizeof text, "change unix:%s 0 0", fixture->path[address]);
+	say(text);
 }
 
 /* ---- time ---- */
@@ -167,23 +271,16 @@ pass_running(uint64_t seconds) {
 /* A node of ours is connected, and has just been asked for a sign of life. */
 static void
 connect_peer(void) {
-	static const char request[] = "\x14@a\x24ping";
-	uint32_t sender = skynet_context_launch(fixture->daemon, "clustersender", "peer");
-	assert_int_not_equal(sender, 0);
-	assert_true(skynet_send(fixture->daemon, 0, sender, PTYPE_RESERVED_LUA, 0,
-			    (void *)(uintptr_t)request, sizeof request - 1) >= 0);
-	for (time_t end = deadline(); fixture->ups == 0 && time(NULL) < end;)
-		skynet_runtime_step(fixture->stepped.runtime, STEP_MS);
-	assert_int_equal(fixture->ups, 1);
-	fixture->peer = accept(fixture->listener, NULL, NULL);
-	assert_true(fixture->peer >= 0);
-	char frame[512];
-	assert_true(read_frame(frame, sizeof frame) > 0);
+	fixture->sender = skynet_context_launch(fixture->daemon, "clustersender", "peer");
+	assert_int_not_equal(fixture->sender, 0);
+	tell();
+	expect_up(1, 0);
+	expect_request(0);
 	pass_running(2);
-	expect_probe();
-	answer_probe();
+	expect_probe(0);
+	answer_probe(0);
 	pass_running(BEAT_S + 1);
-	expect_probe();
+	expect_probe(0);
 }
 
 static int
@@ -191,8 +288,8 @@ setup(void **state) {
 	fixture = skynet_calloc(1, sizeof *fixture);
 	snprintf(fixture->folder, sizeof fixture->folder, "/tmp/clustersender.XXXXXX");
 	assert_non_null(mkdtemp(fixture->folder));
-	snprintf(fixture->path, sizeof fixture->path, "%s/peer", fixture->folder);
-	listen_as_peer();
+	listen_as_peer(0);
+	listen_as_peer(1);
 	struct skynet_config config = stepped_config("quiet", "daemon", BUILTINS, 3);
 	stepped_start(&fixture->stepped, &config);
 	connect_peer();
@@ -204,9 +301,10 @@ static int
 teardown(void **state) {
 	(void)state;
 	stepped_end(&fixture->stepped);
-	close(fixture->peer);
-	close(fixture->listener);
-	unlink(fixture->path);
+	for (int i = 0; i < 2; i++) {
+		close(fixture->peer[i]);
+		stop_listening(i);
+	}
 	rmdir(fixture->folder);
 	skynet_free(fixture);
 	return 0;
@@ -216,9 +314,9 @@ static void
 a_silent_peer_is_given_up_after_three_beats(void **state) {
 	(void)state;
 	pass_running(2 * BEAT_S - 2);
-	assert_false(is_closed());
+	assert_false(is_closed(0));
 	pass_running(2 * BEAT_S);
-	assert_true(is_closed());
+	assert_true(is_closed(0));
 	assert_int_equal(fixture->downs, 1);
 }
 
@@ -227,12 +325,12 @@ a_sender_that_slept_gives_its_peer_time(void **state) {
 	(void)state;
 	pass(UINT64_C(100) * BEAT_S);
 	pass_running(BEAT_S);
-	assert_false(is_closed());
+	assert_false(is_closed(0));
 	assert_int_equal(fixture->downs, 0);
-	answer_probe();
+	answer_probe(0);
 	pass_running(BEAT_S);
-	expect_probe();
-	assert_false(is_closed());
+	expect_probe(0);
+	assert_false(is_closed(0));
 }
 
 static void
@@ -240,7 +338,165 @@ also_then_a_silent_peer_is_given_up(void **state) {
 	(void)state;
 	pass(UINT64_C(100) * BEAT_S);
 	pass_running(4 * BEAT_S);
-	assert_true(is_closed());
+	assert_true(is_closed(0));
+	assert_int_equal(fixture->downs, 1);
+}
+
+static void
+a_peer_that_takes_bytes_slowly_lives(void **state) {
+	(void)state;
+	static char large[30000] = "\x14@a", bytes[100000];
+	for (int i = 0; i < 60; i++)
+		skynet_send(fixture->daemon, 0, fixture->sender, PTYPE_RESERVED_LUA, 0, large,
+			sizeof large);
+	stepped_run(&fixture->stepped);
+	for (int i = 0; i < 8; i++) {
+		read_bytes(fixture->peer[0], bytes, sizeof bytes);
+		read_bytes(fixture->peer[0], bytes, sizeof bytes);
+		stepped_run(&fixture->stepped);
+		pass_running(BEAT_S);
+	}
+	assert_int_equal(fixture->downs, 0);
+	pass_running(4 * BEAT_S);
+	assert_int_equal(fixture->downs, 1);
+}
+
+static void
+messages_for_a_new_address_wait_while_the_old_one_lives(void **state) {
+	(void)state;
+	answer_probe(0);
+	change(1);
+	tell();
+	expect_fence(0);
+	for (int i = 0; i < 6; i++) {
+		pass_running(BEAT_S + 1);
+		expect_probe(0);
+		answer_probe(0);
+	}
+	assert_false(is_dialled(1));
+	answer_fence(0);
+	expect_up(2, 1);
+	expect_request(1);
+	assert_true(is_closed(0));
+	assert_int_equal(fixture->downs, 0);
+}
+
+static void
+an_old_address_that_is_silent_holds_them_for_three_beats(void **state) {
+	(void)state;
+	answer_probe(0);
+	change(1);
+	tell();
+	uint64_t identity = expect_fence(0);
+	pass_running(2 * BEAT_S);
+	assert_false(is_dialled(1));
+	pass_running(2 * BEAT_S);
+	expect_up(2, 1);
+	/* The node, if it is the same, must drop what it has not served of the old connection. */
+	assert_true(expect_probe(1) == identity);
+	expect_request(1);
+}
+
+static void
+a_node_of_another_kind_that_is_silent_holds_them_likewise(void **state) {
+	(void)state;
+	char frame[CLUSTER_HEAD_MAX];
+	write_as_peer(
+		0, frame, cluster_head_response(frame, CLUSTER_PROBE, CLUSTER_ANSWER_ERROR, 0));
+	pass_running(UINT64_C(100) * BEAT_S);
+	change(1);
+	tell();
+	expect_fence(0);
+	pass_running(2 * BEAT_S);
+	assert_false(is_dialled(1));
+	pass_running(2 * BEAT_S);
+	expect_up(2, 1);
+}
+
+static void
+a_sender_that_slept_gives_the_old_address_time(void **state) {
+	(void)state;
+	answer_probe(0);
+	change(1);
+	expect_fence(0);
+	pass(UINT64_C(100) * BEAT_S);
+	pass_running(BEAT_S);
+	assert_false(is_dialled(1));
+	answer_fence(0);
+	expect_up(2, 1);
+}
+
+static void
+an_old_address_that_breaks_the_connection_holds_nothing(void **state) {
+	(void)state;
+	answer_probe(0);
+	change(1);
+	tell();
+	expect_fence(0);
+	close(fixture->peer[0]);
+	fixture->peer[0] = -1;
+	expect_up(2, 1);
+	expect_probe(1);
+	expect_request(1);
+}
+
+static void
+the_newest_address_is_dialled_in_the_end(void **state) {
+	(void)state;
+	answer_probe(0);
+	change(1);
+	tell();
+	expect_fence(0);
+	change(0);
+	change(1);
+	change(0);
+	answer_fence(0);
+	assert_false(is_dialled(1));
+	int old = fixture->peer[0];
+	expect_up(2, 0);
+	expect_probe(0);
+	expect_request(0);
+	close(old);
+}
+
+static void
+a_replaced_connection_keeps_its_identity(void **state) {
+	(void)state;
+	answer_probe(0);
+	call();
+	expect_request(0);
+	change(1);
+	uint64_t identity = expect_fence(0);
+	answer_fence(0);
+	expect_up(2, 1);
+	pass_running(BEAT_S + 1);
+	assert_true(expect_probe(0) == identity);
+	assert_true(expect_probe(1) != identity);
+	assert_false(is_closed(0));
+}
+
+static void
+down_on_purpose_ends_replaced_connections_too(void **state) {
+	(void)state;
+	answer_probe(0);
+	call();
+	expect_request(0);
+	change(1);
+	expect_fence(0);
+	say("down");
+	assert_true(is_closed(0));
+}
+
+static void
+a_new_address_that_cannot_be_reached_is_down(void **state) {
+	(void)state;
+	stop_listening(1);
+	answer_probe(0);
+	change(1);
+	expect_fence(0);
+	answer_fence(0);
+	for (time_t end = deadline(); fixture->downs == 0 && time(NULL) < end;)
+		skynet_runtime_step(fixture->stepped.runtime, STEP_MS);
 	assert_int_equal(fixture->downs, 1);
 }
 
@@ -253,6 +509,26 @@ main(void) {
 			a_sender_that_slept_gives_its_peer_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			also_then_a_silent_peer_is_given_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_peer_that_takes_bytes_slowly_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			messages_for_a_new_address_wait_while_the_old_one_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_old_address_that_is_silent_holds_them_for_three_beats, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_node_of_another_kind_that_is_silent_holds_them_likewise, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_sender_that_slept_gives_the_old_address_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_old_address_that_breaks_the_connection_holds_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_newest_address_is_dialled_in_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_replaced_connection_keeps_its_identity, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			down_on_purpose_ends_replaced_connections_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_new_address_that_cannot_be_reached_is_down, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
