@@ -303,13 +303,23 @@ take_request(struct clusteragent *agent, const struct cluster_request *parsed) {
 	agent_serve(agent, &request);
 }
 
+/* Logs the first one, the second, the fourth and so on: a stranger cannot fill the log. */
+static void
+ignore_frame(struct clusteragent *agent, const char *frame, size_t size) {
+	uint64_t malformed = ++agent->malformed;
+	if ((malformed & (malformed - 1)) == 0)
+		skynet_error(agent->context,
+			"cluster: malformed request of %zu bytes, type 0x%02x, from %s; %llu so far",
+			size, size > 0 ? (unsigned char)frame[0] : 0, agent->from,
+			(unsigned long long)malformed);
+}
+
 static void
 on_frame(void *ud, const char *frame, size_t size) {
 	struct clusteragent *agent = ud;
 	struct cluster_request parsed;
 	if (!cluster_request_parse(frame, size, &parsed)) {
-		skynet_error(agent->context, "cluster: malformed request of %zu bytes, type 0x%02x",
-			size, size > 0 ? (unsigned char)frame[0] : 0);
+		ignore_frame(agent, frame, size);
 		return;
 	}
 	switch (parsed.kind) {

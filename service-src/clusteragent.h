@@ -76,6 +76,7 @@ struct clusteragent {
 	struct lane_confirm confirm; /* parts of requests that have to be confirmed */
 	bool ours;                   /* the other node is of this kind: it has sent a probe */
 	bool paused;                 /* it is not read now */
+	uint64_t malformed;          /* frames so far that were no requests */
 	uint64_t identity;           /* of the sender at the other end; 0: not known */
 	int identity_session; /* clusterd is ending its earlier connection; requests wait. 0: no */
 

@@ -152,6 +152,22 @@ is_internal(const struct harbor_frame *frame) {
 	       frame->type == PTYPE_SOCKET;
 }
 
+/* Logs the first one, the second, the fourth and so on: a peer cannot fill the log. */
+static void
+refuse_internal(struct harbor_link *link, const struct harbor_frame *frame) {
+	struct harbor *harbor = link->harbor;
+	uint64_t refused = ++link->refused;
+	if ((refused & (refused - 1)) == 0)
+		skynet_error(harbor->context,
+			"error: refused a message of type %d from :%08x (harbor %d) to :%08x; %llu "
+			"so far",
+			frame->type, frame->source, link->id,
+			(uint32_t)harbor->id << HANDLE_REMOTE_SHIFT | frame->destination,
+			(unsigned long long)refused);
+	answer_error(link, frame, "remote: this type of message must not leave its node");
+	skynet_free(frame->payload);
+}
+
 static void
 on_frame(void *ud, const struct harbor_frame *frame) {
 	struct harbor_link *link = ud;
@@ -170,11 +186,7 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 	}
 	uint32_t destination = (uint32_t)harbor->id << HANDLE_REMOTE_SHIFT | frame->destination;
 	if (is_internal(frame)) {
-		skynet_error(harbor->context,
-			"error: refused a message of type %d from :%08x (harbor %d) to :%08x",
-			frame->type, frame->source, link->id, destination);
-		answer_error(link, frame, "remote: this type of message must not leave its node");
-		skynet_free(frame->payload);
+		refuse_internal(link, frame);
 		return;
 	}
 	if (frame->session > 0 && (frame->type == PTYPE_RESPONSE || frame->type == PTYPE_ERROR))

@@ -41,6 +41,7 @@ struct harbor_link {
 	uint64_t rtt_ns;            /* shortest one of a ping, where the system has none */
 	bool parts;                 /* the peer takes large messages in parts */
 	uint32_t last_number;       /* of the last message that was sent in parts */
+	uint64_t refused;           /* messages of types that must not leave their node */
 	struct lane_output *output; /* NULL while there is no socket */
 	struct frame_reader reader;
 	struct message_queue queue; /* messages that wait for LINK_UP */

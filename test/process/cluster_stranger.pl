@@ -66,6 +66,9 @@ if ($what eq 'halfclosed') {
 		syswrite $socket, join '', map { chr int rand 256 } 1 .. 5000;
 		syswrite $socket, "\0\0" x 100;
 	}
+	# Frames of one byte that are no requests, as many as it takes.
+	my $socket = dial() or die;
+	syswrite $socket, "\0\1\5" x 10_000 for 1 .. 20;
 	rest('thrown');
 } elsif ($what eq 'slow') {
 	my $socket = dial() or die;

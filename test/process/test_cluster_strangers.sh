@@ -71,6 +71,8 @@ back deaf
 
 stranger garbage
 check "garbage_does_no_harm" serves
+[ "$(grep -c "malformed request" "$TEST_TMP/server.out")" -lt 100 ]
+ok "and_does_not_fill_the_log" $?
 leave garbage
 back garbage
 

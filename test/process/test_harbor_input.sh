@@ -116,5 +116,14 @@ for type in 4 5 6; do
 			expect "0000000c0100000${service}0700000900000007"
 	done
 done
+refusals() {
+	grep -c 'refused a message of type 4' "$TEST_TMP/n1.out"
+}
+before=$(refusals)
+frames "many_that_are_refused_are_refused_one_by_one" \
+	send "$(printf '%0100d' 0 | sed "s/0/00000024${socket_message}050000090400000900000007/g")" \
+	expect "$(printf '%0100d' 0 | sed "s/0/0000000c010000090700000900000007/g")"
+[ $(($(refusals) - before)) -le 8 ]
+ok "but_do_not_fill_the_log" $?
 is "the_node_lives_on" "$(ask 1 'skynet.call("NODE1", "lua", "echo", "x")')" x
 finish
