@@ -54,7 +54,8 @@ struct skynet_node {
 	struct shared_payload_account payloads; /* shared messages that are not freed yet */
 	atomic_int state;                       /* enum node_state */
 	atomic_int exit_code;
-	char reason[256]; /* why it failed; written once, by whoever sets exit_code first */
+	/* Why it failed; written once, by whoever sets exit_code first. */
+	char reason[SKYNET_ERROR_TEXT_SIZE];
 
 	/* Stopping the node. Only the timer thread uses these, but for the atomics. */
 	uint64_t stop_deadline_ns;   /* of the whole stop; 0: it has not begun */

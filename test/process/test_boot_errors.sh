@@ -67,6 +67,9 @@ END
 fails "start_script_that_does_not_start" ": *fails_to_start*" <<-'END'
 	start = "fails_to_start"
 END
+fails "reason_of_four_hundred_bytes" ": *xxx, and this is the end" <<-'END'
+	start = "fails_to_start 400"
+END
 fails "standalone_without_harbor" ": *standalone*harbor*" <<-'END'
 	standalone = "127.0.0.1:1"
 END
