@@ -103,6 +103,10 @@ local function services()
 	succeeds("killtask " .. short .. " nonsense", "^Not found$", "killtask says when there is none")
 	succeeds("kill " .. text, "^" .. text .. "\tsnlua puppet hello$", "kill names its victim")
 	tap.ok(not skynet.send(puppet, "lua", "echo"), "kill kills")
+	for command in ("kill exit logon logoff signal"):gmatch "%a+" do
+		fails(command .. " " .. short, "^:%x+ is no service, or has ended$",
+			command .. " says that a service is dead")
+	end
 	for command in ("kill info task uniqtask ping call logon debug"):gmatch "%a+" do
 		fails(command, "^Need an address$", command .. " needs an address")
 		fails(command .. " .nobody", "^Not a valid name$", command .. " refuses an unknown name")

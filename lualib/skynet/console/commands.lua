@@ -54,7 +54,17 @@ local function address_of(text)
 	return handle
 end
 
----The service of this node that an operator means: other nodes take no such command from here.
+---Send a word of the debug protocol, to which nobody waits for an answer.
+---@param handle integer
+---@param word string
+local function tell(handle, word)
+	if skynet.send(handle, "debug", word) == nil then
+		fail(("%s is no service, or has ended"):format(skynet.address(handle)))
+	end
+end
+
+---The service of this node that an operator means, which is alive: other nodes take no such command
+---from here.
 ---@param text string?
 ---@return integer handle
 local function own_address_of(text)
@@ -64,6 +74,7 @@ local function own_address_of(text)
 		fail(("%s is a service of harbor %d: use the console of that node"):format(
 			skynet.address(handle), harbor))
 	end
+	tell(handle, "PING")
 	return handle
 end
 
@@ -189,7 +200,7 @@ define("kill A", "Kill a service without asking it", function(_, address)
 end)
 
 define("exit A", "Ask a service to leave", function(_, address)
-	skynet.send(address_of(address), "debug", "EXIT")
+	tell(address_of(address), "EXIT")
 end)
 
 define("info A ARGS...", "What a service says about itself", function(_, address, ...)
