@@ -67,8 +67,8 @@ local function serve(id)
 	socket.close(id)
 end
 
-local function listen(port)
-	local listener, _, bound = socket.listen(LOCAL, port or 0)
+local function listen(host)
+	local listener, _, bound = socket.listen(host or LOCAL, 0)
 	socket.start(listener, function(id)
 		skynet.fork(serve, id)
 	end)
@@ -82,10 +82,18 @@ local function hang_up_all()
 	tap.eventually(function() return next(server.open) == nil end, "the server hangs up")
 end
 
-local function free_port()
-	local id, _, port = socket.listen(LOCAL, 0)
-	socket.close(id)
-	return port
+---A port that refuses connections: that of the client's end of one, which holds it until the node
+---ends.
+local function dead_port()
+	local client
+	local listener, _, port = socket.listen(LOCAL, 0)
+	socket.start(listener, function(_, from)
+		client = from
+	end)
+	socket.open(LOCAL, port)
+	tap.eventually(function() return client end, "the holder of a port connects")
+	socket.close(listener)
+	return math.tointeger(tonumber(client:match ":(%d+)$"))
 end
 
 -- ---- response functions ----
@@ -267,8 +275,8 @@ local function test_ends_of_attempts(port)
 end
 
 local function test_connect_failures()
-	local port = free_port()
-	local channel = socketchannel.channel { host = LOCAL, port = port }
+	local path = "unix:" .. skynet.getenv "test_tmp" .. "/later"
+	local channel = socketchannel.channel { host = path }
 	local ok, value = pcall(channel.connect, channel, true)
 	tap.ok(not ok and value == socketchannel.error, "connect once raises the socket error")
 	is_socket_error(later(channel.request, channel, "x", line), "a request fails")
@@ -277,9 +285,9 @@ local function test_connect_failures()
 	is_socket_error(one, "of two requests the first fails")
 	is_socket_error(two, "and the second")
 	local for_ever = later(channel.connect, channel)
-	local failure = ("socket: connect to %s:%d failed"):format(LOCAL, port)
+	local failure = "socket: connect to unix:%S+/later failed"
 	subject.logs(failure, "a failed attempt is logged")
-	local listener = listen(port)
+	local listener = listen(path)
 	tap.ok(await(for_ever, "connect tries again until it works"), "without an error")
 	tap.is(channel:request("echo up\n", line), "up", "then requests work")
 	channel:close()
@@ -295,7 +303,7 @@ local function test_connect_failures()
 end
 
 local function test_backup(port)
-	local dead = free_port()
+	local dead = dead_port()
 	local channel = socketchannel.channel {
 		host = LOCAL,
 		port = dead,
@@ -346,7 +354,7 @@ local function test_auth(port)
 	is_socket_error(later(failing.request, failing, "echo x\n", line), "failed auth ends a request")
 	failing:close()
 
-	local dead = free_port()
+	local dead = dead_port()
 	local moving
 	moving = socketchannel.channel {
 		host = LOCAL,
