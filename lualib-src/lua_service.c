@@ -2,7 +2,6 @@
  * payloads. */
 #include "lua_service.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "../service-src/snlua.h"
@@ -343,21 +342,12 @@ watch_collector(lua_State *L) {
 	lua_pop(L, 1);
 }
 
-static int
-setting_integer(struct skynet_context *context, const char *key) {
-	const char *text = skynet_setting_get(context, key);
-	if (text == NULL)
-		return 0;
-	char *end;
-	long value = strtol(text, &end, 10);
-	return *end == '\0' && value > 0 && value <= INT32_MAX ? (int)value : 0;
-}
-
 /// Sets the fields that differ from service to service, from the context.
 static void
 service_bind(struct lua_service *service) {
 	service->handle = skynet_context_handle(service->context);
-	service->call_timeout_cs = setting_integer(service->context, "call_timeout");
+	int64_t timeout_cs = skynet_setting_number(service->context, "call_timeout", 0);
+	service->call_timeout_cs = timeout_cs <= INT32_MAX ? (int)timeout_cs : 0;
 }
 
 /// Pushes the userdata of a new service, bound to the main thread.

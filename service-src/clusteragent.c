@@ -526,14 +526,6 @@ dispatch(struct skynet_context *context, void *ud, int type, int session, uint32
 
 /* ---- start and end ---- */
 
-static long long
-number_setting(struct skynet_context *context, const char *key, long long fallback) {
-	const char *text = skynet_setting_get(context, key);
-	char *end = NULL;
-	long long value = text != NULL ? strtoll(text, &end, 10) : -1;
-	return value >= 0 && end != text && *end == '\0' ? value : fallback;
-}
-
 int
 clusteragent_init(struct clusteragent *agent, struct skynet_context *context, const char *param) {
 	char *end = NULL;
@@ -548,8 +540,10 @@ clusteragent_init(struct clusteragent *agent, struct skynet_context *context, co
 	agent->socket = (int)id;
 	snprintf(agent->from, sizeof agent->from, "%s", *end == ' ' ? end + 1 : "somebody");
 	lane_output_init(&agent->output, &FRAMING, context, agent->socket);
-	agent->limit = (size_t)number_setting(context, "cluster_buffer_limit", LIMIT_DEFAULT);
-	agent->patience_s = (int)number_setting(context, "cluster_patience", PATIENCE_DEFAULT);
+	agent->limit =
+		(size_t)skynet_setting_number(context, "cluster_buffer_limit", LIMIT_DEFAULT);
+	agent->patience_s =
+		(int)skynet_setting_number(context, "cluster_patience", PATIENCE_DEFAULT);
 	cluster_deadlines_init(&agent->deadlines, context);
 	skynet_callback(context, agent, dispatch);
 	skynet_socket_start(context, agent->socket);

@@ -291,21 +291,15 @@ sender_set_identity(struct clustersender *sender) {
 	sender->random = (uint32_t)(hash >> 32) | 1;
 }
 
-static int64_t
-number_setting(struct skynet_context *context, const char *key, int64_t fallback) {
-	const char *text = skynet_setting_get(context, key);
-	char *end = NULL;
-	long long value = text != NULL ? strtoll(text, &end, 10) : 0;
-	return end != NULL && end != text && *end == '\0' && value >= 0 ? value : fallback;
-}
-
 static void
 read_settings(struct clustersender *sender) {
 	struct skynet_context *context = sender->context;
 	const char *policy = skynet_setting_get(context, "cluster_buffer_policy");
-	sender->limit = (size_t)number_setting(context, "cluster_buffer_limit", LIMIT_DEFAULT);
-	sender->heartbeat_ms = number_setting(context, "cluster_heartbeat", BEAT_DEFAULT_S) * 1000;
-	sender->call_timeout_ms = number_setting(context, "call_timeout", 0) * MS_PER_CS;
+	sender->limit =
+		(size_t)skynet_setting_number(context, "cluster_buffer_limit", LIMIT_DEFAULT);
+	sender->heartbeat_ms =
+		skynet_setting_number(context, "cluster_heartbeat", BEAT_DEFAULT_S) * 1000;
+	sender->call_timeout_ms = skynet_setting_number(context, "call_timeout", 0) * MS_PER_CS;
 	sender->policy = SKYNET_MAILBOX_BLOCK;
 	if (policy != NULL && strcmp(policy, "reject") == 0)
 		sender->policy = SKYNET_MAILBOX_REJECT;

@@ -24,15 +24,14 @@
 #include "skynet_server.h"
 #include "skynet_socket.h"
 
-#define DROP_PAUSE_NS     UINT64_C(1000000000)
-#define QUEUE_TIMEOUT_NS  UINT64_C(10000000000)
-#define COMMAND_MAX       128
-#define TICK_DEFAULT_MS   5000
-#define TICK_MAX_MS       3600000
-#define NANO_PER_MILLI    UINT64_C(1000000)
-#define SETTLE_MAX        256 /* messages handled, after which output is written in any case */
-#define ABANDONED_TICKS   12  /* for so long the answer to an abandoned request may still come */
-#define HEARTBEAT_SETTING "harbor_heartbeat"
+#define DROP_PAUSE_NS    UINT64_C(1000000000)
+#define QUEUE_TIMEOUT_NS UINT64_C(10000000000)
+#define COMMAND_MAX      128
+#define TICK_DEFAULT_S   5
+#define TICK_MAX_S       3600
+#define NANO_PER_MILLI   UINT64_C(1000000)
+#define SETTLE_MAX       256 /* messages handled, after which output is written in any case */
+#define ABANDONED_TICKS  12  /* for so long the answer to an abandoned request may still come */
 
 struct harbor *harbor_create(void);
 int harbor_init(struct harbor *harbor, struct skynet_context *context, const char *param);
@@ -505,7 +504,7 @@ on_message(struct skynet_context *context, void *ud, int type, int session, uint
 
 int
 harbor_init(struct harbor *harbor, struct skynet_context *context, const char *param) {
-	unsigned long id, slave, tick_s;
+	unsigned long id, slave;
 	const char *rest = param != NULL ? param : "";
 	harbor->context = context;
 	if (!parse_number(&rest, HARBOR_COUNT - 1, &id) ||
@@ -516,10 +515,8 @@ harbor_init(struct harbor *harbor, struct skynet_context *context, const char *p
 	}
 	harbor->id = (int)id;
 	harbor->slave = (uint32_t)slave;
-	harbor->tick_ms = TICK_DEFAULT_MS;
-	const char *setting = skynet_setting_get(context, HEARTBEAT_SETTING);
-	if (setting != NULL && parse_number(&setting, TICK_MAX_MS / 1000, &tick_s) && tick_s > 0)
-		harbor->tick_ms = (int64_t)tick_s * 1000;
+	int64_t tick_s = skynet_setting_number(context, "harbor_heartbeat", TICK_DEFAULT_S);
+	harbor->tick_ms = (tick_s > 0 && tick_s <= TICK_MAX_S ? tick_s : TICK_DEFAULT_S) * 1000;
 	if (id == 0) /* nobody else is there */
 		for (int i = 1; i < HARBOR_COUNT; i++)
 			harbor->links[i].state = LINK_DOWN;

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "skynet_handle.h"
 #include "skynet_malloc.h"
 
-#define HANDLE_MASK    0xffffffu
 #define SIZE_MASK      0xffffffu
 #define NUMBER_SIZE    4
 #define BODY_FIRST_MAX ((size_t)65536) /* what a frame may take before more of it is there */

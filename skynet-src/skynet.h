@@ -124,6 +124,10 @@ SKYNET_API uint32_t skynet_name_find(struct skynet_context *context, const char 
 /// Value of a setting of this node, NULL when absent. Valid as long as the node.
 SKYNET_API const char *skynet_setting_get(struct skynet_context *context, const char *key);
 
+/// The number in a setting of this node, 0 or more; `fallback` when it is absent or anything else.
+SKYNET_API int64_t skynet_setting_number(
+	struct skynet_context *context, const char *key, int64_t fallback);
+
 /// Adds a setting. Returns false when the key exists already (settings are write-once).
 SKYNET_API bool skynet_setting_set(
 	struct skynet_context *context, const char *key, const char *value);

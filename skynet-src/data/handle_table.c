@@ -19,6 +19,7 @@
 #define CHUNK_COUNT_MAX 512u
 #define CACHE_LINE      64u
 #define NAMES_MIN       64u
+#define INDEX_MAX       HANDLE_MASK
 
 struct handle_slots {
 	struct handle_slots *previous; /* replaced by this one */
@@ -279,19 +280,19 @@ handle_table_name_of(struct handle_table *table, uint32_t handle, char *buffer, 
  * none. */
 static uint32_t
 take_index(struct handle_table *table) {
-	if (table->registered >= HANDLE_INDEX_MAX)
+	if (table->registered >= INDEX_MAX)
 		return 0;
 	/* At most three quarters full, so that the search below is short. At full size, one slot in
 	   2^24 (that of index 0) stays empty. */
 	struct handle_slots *slots = slots_of(table);
 	uint32_t size = slots->mask + 1;
-	if (table->registered >= size / 4 * 3 && size <= HANDLE_INDEX_MAX) {
+	if (table->registered >= size / 4 * 3 && size <= INDEX_MAX) {
 		slots_grow(table);
 		slots = slots_of(table);
 	}
 	uint32_t index = table->next_index;
-	while (index > HANDLE_INDEX_MAX || slot_get(slots, index) != NULL)
-		index = index >= HANDLE_INDEX_MAX ? 1 : index + 1;
+	while (index > INDEX_MAX || slot_get(slots, index) != NULL)
+		index = index >= INDEX_MAX ? 1 : index + 1;
 	table->next_index = index + 1;
 	return index;
 }
@@ -444,7 +445,7 @@ handle_table_create(size_t object_size, int harbor, handle_last_drop_fn last_dro
 	table->object_size = (object_size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 	table->last_drop = last_drop;
 	table->ud = ud;
-	table->harbor_bits = (uint32_t)harbor << HANDLE_HARBOR_SHIFT;
+	table->harbor_bits = (uint32_t)harbor << HANDLE_REMOTE_SHIFT;
 	mutex_init(&table->lock, LOCK_RANK_HANDLE);
 	table->next_index = 1;
 	table->names = skynet_calloc(NAMES_MIN, sizeof(*table->names));

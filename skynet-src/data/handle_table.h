@@ -1,5 +1,5 @@
-/* Maps handles (harbor << 24 | 24-bit index) to reference-counted objects, and local names to
- * handles.
+/* Maps handles (harbor << HANDLE_REMOTE_SHIFT | index) to reference-counted objects, and local
+ * names to handles.
  *
  * handle_table_grab takes no lock. This is safe because the memory of objects comes from a pool of
  * the table and is reused, but not freed before the table is destroyed. So a reader that comes too
@@ -15,8 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HANDLE_INDEX_MAX    0xffffffu /* also the mask of the index in a handle */
-#define HANDLE_HARBOR_SHIFT 24
+#include "skynet_handle.h"
 
 struct handle_table;
 struct handle_name;
@@ -50,7 +49,7 @@ struct handle_object *handle_table_alloc(struct handle_table *table);
 /// Gives `object` a handle, by which grab finds it from now on. The table adds a reference of its
 /// own; the caller keeps its reference. At most once per object. Any thread. Returns the handle, or
 /// 0 when all are in use. Indexes are used in rising order from 1 and begin again after
-/// HANDLE_INDEX_MAX, so that it takes long until a handle is used again.
+/// HANDLE_MASK, so that it takes long until a handle is used again.
 uint32_t handle_table_register(struct handle_table *table, struct handle_object *object);
 
 /// Takes `handle` out of the table with all its names and drops the table's reference. Any thread.

@@ -53,7 +53,7 @@ skynet_queryname(struct skynet_context *context, const char *name) {
 
 int
 skynet_isremote(struct skynet_context *context, uint32_t handle, int *harbor) {
-	int id = (int)(handle >> HANDLE_HARBOR_SHIFT);
+	int id = (int)(handle >> HANDLE_REMOTE_SHIFT);
 	if (harbor != NULL)
 		*harbor = id;
 	return id != 0 && id != context->node->harbor;
@@ -62,6 +62,13 @@ skynet_isremote(struct skynet_context *context, uint32_t handle, int *harbor) {
 const char *
 skynet_setting_get(struct skynet_context *context, const char *key) {
 	return env_table_get(context->node->settings, key);
+}
+
+int64_t
+skynet_setting_number(struct skynet_context *context, const char *key, int64_t fallback) {
+	const char *text = skynet_setting_get(context, key);
+	int64_t value;
+	return text != NULL && parse_whole(text, &value) && value >= 0 ? value : fallback;
 }
 
 bool

@@ -1,14 +1,13 @@
 #include "kernel/config_key.h"
 
 #include <assert.h>
-#include <ctype.h>
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "kernel/parse.h"
 #include "skynet_node.h"
 #include "skynet_socket.h"
 
@@ -315,22 +314,6 @@ config_key_near(const char *name) {
 	return NULL;
 }
 
-/* A whole number, also in the form "4.0" that Lua gives to floats. */
-static bool
-parse_integer(const char *text, int64_t *value) {
-	char *end;
-	errno = 0;
-	long long number = strtoll(text, &end, 10);
-	if (end == text || errno != 0)
-		return false;
-	if (end[0] == '.' && end[1] == '0')
-		end += 2 + strspn(end + 2, "0");
-	while (isspace((unsigned char)*end))
-		end++;
-	*value = number;
-	return *end == '\0';
-}
-
 static bool
 parse_milliseconds(const char *text, int64_t *value) {
 	char *end;
@@ -358,7 +341,7 @@ choice_index(const char *choices, const char *text) {
 static int
 check_integer(const struct config_key *key, const char *text, int64_t *value,
 	struct skynet_error *error) {
-	bool number = parse_integer(text, value);
+	bool number = parse_whole(text, value);
 	/* This text is older than this program, and people look for it. */
 	if (strcmp(key->name, "thread") == 0 && (!number || *value < key->min || *value > key->max))
 		return error_set(error, SKYNET_ECONFIG, "Invalid thread %lld , should be in [1,%d]",

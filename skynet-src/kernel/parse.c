@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 bool
 parse_handle(const char *text, uint32_t *handle) {
@@ -27,4 +28,19 @@ parse_integer(const char *text, int base, int64_t *value) {
 		return false;
 	*value = number;
 	return true;
+}
+
+bool
+parse_whole(const char *text, int64_t *value) {
+	char *end;
+	errno = 0;
+	long long number = strtoll(text, &end, 10);
+	if (end == text || errno != 0)
+		return false;
+	if (end[0] == '.' && end[1] == '0')
+		end += 2 + strspn(end + 2, "0");
+	while (isspace((unsigned char)*end))
+		end++;
+	*value = number;
+	return *end == '\0';
 }

@@ -13,4 +13,8 @@ bool parse_handle(const char *text, uint32_t *handle);
 /// base 0. Returns false when it is no number or does not fit.
 bool parse_integer(const char *text, int base, int64_t *value);
 
+/// Reads a decimal number as it stands in a setting: also in the form "4.0", which Lua gives to
+/// floats, and with blanks behind it. Returns false for anything else.
+bool parse_whole(const char *text, int64_t *value);
+
 #endif

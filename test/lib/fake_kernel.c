@@ -493,6 +493,12 @@ skynet_setting_get(struct skynet_context *context, const char *key) {
 	return NULL;
 }
 
+int64_t
+skynet_setting_number(struct skynet_context *context, const char *key, int64_t fallback) {
+	const char *text = skynet_setting_get(context, key);
+	return text != NULL ? strtoll(text, NULL, 10) : fallback;
+}
+
 bool
 skynet_setting_set(struct skynet_context *context, const char *key, const char *value) {
 	(void)value;

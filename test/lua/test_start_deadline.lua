@@ -1,4 +1,4 @@
--- config: call_timeout = 5
+-- config: call_timeout = 5.0
 ---The deadline of calls does not count for who waits until a service has started, nor for who says
 ---so.
 local skynet = require "skynet"

@@ -135,10 +135,10 @@ indexes_wrap_and_skip_those_in_use(void **state) {
 	struct handle_table *table = fixture->table;
 	assert_int_equal(add(table), 1);
 	assert_int_equal(add(table), 2);
-	table->next_index = HANDLE_INDEX_MAX;
-	assert_int_equal(add(table), HANDLE_INDEX_MAX);
+	table->next_index = HANDLE_MASK;
+	assert_int_equal(add(table), HANDLE_MASK);
 	assert_int_equal(add(table), 3);
-	struct handle_object *object = handle_table_grab(table, HANDLE_INDEX_MAX);
+	struct handle_object *object = handle_table_grab(table, HANDLE_MASK);
 	assert_non_null(object);
 	handle_table_drop(table, object);
 }
@@ -230,14 +230,14 @@ list_is_in_order_of_registration_also_after_a_wrap(void **state) {
 	size_t count = 77;
 	assert_null(handle_table_list(fixture->table, &count));
 	assert_int_equal(count, 0);
-	fixture->table->next_index = HANDLE_INDEX_MAX - 1;
+	fixture->table->next_index = HANDLE_MASK - 1;
 	for (int i = 0; i < 5; i++)
 		add(fixture->table);
 	handle_table_retire(fixture->table, 2);
 	uint32_t *handles = handle_table_list(fixture->table, &count);
 	assert_int_equal(count, 4);
-	assert_int_equal(handles[0], HANDLE_INDEX_MAX - 1);
-	assert_int_equal(handles[1], HANDLE_INDEX_MAX);
+	assert_int_equal(handles[0], HANDLE_MASK - 1);
+	assert_int_equal(handles[1], HANDLE_MASK);
 	assert_int_equal(handles[2], 1);
 	assert_int_equal(handles[3], 3);
 	skynet_free(handles);
@@ -439,7 +439,7 @@ all_handles_in_use_is_told(void **state) {
 	struct fixture *fixture = *state;
 	struct handle_table *table = fixture->table;
 	struct handle_object *object = handle_table_alloc(table);
-	table->registered = HANDLE_INDEX_MAX;
+	table->registered = HANDLE_MASK;
 	assert_int_equal(handle_table_register(table, object), 0);
 	assert_int_equal(handle_object_handle(object), 0);
 	table->registered = 0;

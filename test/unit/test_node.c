@@ -346,6 +346,24 @@ settings_are_written_once(void **state) {
 }
 
 static void
+numbers_of_settings_are_whole_and_not_negative(void **state) {
+	(void)state;
+	struct skynet_context *context = fixture->recorders[0].context;
+	static const struct {
+		const char *text;
+		int64_t number;
+	} settings[] = {{"0", 0}, {"17", 17}, {"1048576.0", 1048576}, {"3.5", -7}, {"-1", -7},
+		{"", -7}, {"9z", -7}, {"99999999999999999999", -7}};
+	assert_int_equal(skynet_setting_number(context, "absent", -7), -7);
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+		char key[16];
+		snprintf(key, sizeof key, "number%zu", i);
+		assert_true(skynet_setting_set(context, key, settings[i].text));
+		assert_int_equal(skynet_setting_number(context, key, -7), settings[i].number);
+	}
+}
+
+static void
 tells_the_monitor_of_every_exit(void **state) {
 	(void)state;
 	struct recorder *a = &fixture->recorders[0], *b = launch(NULL);
@@ -600,6 +618,7 @@ main(void) {
 		TEST(names_belong_to_one_service_until_it_dies),
 		TEST(commands_survive_bad_parameters),
 		TEST(settings_are_written_once),
+		TEST(numbers_of_settings_are_whole_and_not_negative),
 		TEST(tells_the_monitor_of_every_exit),
 		TEST(a_message_to_a_foreign_node_comes_back_as_an_error),
 		TEST(the_log_service_outlives_the_others),
