@@ -17,15 +17,19 @@ local ports = {}
 ---@field forth integer  1/100 s for each piece of what goes to the node
 ---@field back integer  the same for what comes from there
 
+---Copies bytes until one of the two connections has ended.
 local function copy(from, to, relay, delay)
-	local bytes = socket.read(from)
-	while bytes do
+	while not socket.invalid(from) do
+		local bytes = socket.read(from)
+		if not bytes then
+			break
+		end
 		for at = 1, #bytes, PIECE do
 			skynet.sleep(relay[delay])
 			socket.write(to, bytes:sub(at, at + PIECE - 1))
 		end
-		bytes = socket.read(from)
 	end
+	socket.close(from)
 	socket.close(to)
 end
 

@@ -7,6 +7,7 @@ local subject = require "subject"
 local tap = require "tap"
 
 local HUGE <const> = 0xffffffff
+local FENCE <const> = 0xfffffffd -- see cluster_frame.h
 
 ---@param body string
 ---@return string frame
@@ -186,8 +187,11 @@ end
 
 ---What our nodes send to each other, and strangers may send as well.
 local function extras(port)
-	local function probe(identity)
-		return frame(string.pack("<BI4I4", 0, 0, 0xffffffff) .. "\x6c__skynet_peer"
+	local function query(number, payload)
+		return frame(string.pack("<BI4I4", 0, 0, number) .. payload)
+	end
+	local function probe(identity, number)
+		return query(number or 0xffffffff, "\x6c__skynet_peer"
 			.. string.pack("<BI4BI4BI4", 0x22, 0, 0x22, identity, 0x22, 0))
 	end
 	local first = assert(socket.open("127.0.0.1", port))
@@ -211,6 +215,11 @@ local function extras(port)
 	session = response(second)
 	tap.is(session, 0xffffffff, "another connection of the same sender is accepted")
 	tap.is(answers(second, ""), "", "and served")
+	socket.write(second, request(9, "never") .. probe(77, FENCE))
+	tap.is(response(second), FENCE, "a fence is answered when what came before it is handed over")
+	local name = skynet.packstring "echo"
+	tap.like(answers(second, query(FENCE, name) .. query(FENCE, "\x6c__skynet_peer")),
+		FENCE .. ":1:%d+.*" .. FENCE .. ":0:", "other questions under its number are answered too")
 	repeat
 		session = response(first)
 	until not session
