@@ -58,7 +58,7 @@ function cluster_names.split_address(address)
 	end
 	local host, port = address:match "^%[([^%]]+)%]:(%d+)$"
 	if not host then
-		host, port = address:match "^([^ ]+):(%d+)$"
+		host, port = address:match "^([^ :]+):(%d+)$"
 	end
 	local number = math.tointeger(tonumber(port))
 	if not number or number > PORT_MAX or #host > HOST_MAX then

@@ -23,6 +23,7 @@ local WRONG <const> = {
 	{ "reload", { 5 }, "#1 to 'reload' %(table expected, got 5%)" },
 	{ "reload", { { other = "unix:" } }, "address of node 'other': 'unix:' is not" },
 	{ "reload", { { other = "a\nb:1" } }, "address of node 'other': 'a%?b:1' is not host:port" },
+	{ "reload", { { other = "::1:17102" } }, "'::1:17102' is not host:port, %[IPv6%]:port" },
 	{ "reload", { { other = ("h"):rep(256) .. ":1" } }, "address of node 'other'" },
 	{ "reload", { { other = "unix:" .. ("p"):rep(UNIX_MAX + 1) } }, "at most 107 bytes" },
 	{ "reload", { { ["a\0b"] = "h:1" } }, "'a%?b' is not the name of a node" },

@@ -18,9 +18,9 @@ fails "address_in_use" "*cannot listen on '127.0.0.1:$held_port'*" \
 	"address = \"127.0.0.1:$held_port\""
 fails "no_address" "*setting 'address' is missing*" 'address = false'
 fails "no_master_setting" "*setting 'master' is missing*" 'master = false'
-fails "an_address_that_is_none" "*cannot listen on 'nonsense': Invalid address nonsense" 'address = "nonsense"'
+fails "an_address_that_is_none" "*cannot listen on 'nonsense': Invalid address nonsense (host:port*" 'address = "nonsense"'
 fails "a_port_that_nobody_can_dial" "*'address' is '127.0.0.1:0': *" 'address = "127.0.0.1:0"'
-fails "a_master_that_is_no_address" "*connect to the master at 'nonsense': Invalid address nonsense" \
+fails "a_master_that_is_no_address" "*connect to the master at 'nonsense': Invalid address nonsense (host:port*" \
 	'master = "nonsense"'
 fails "master_port_in_use" "*cannot listen on '127.0.0.1:$held_port'*" \
 	"standalone = \"127.0.0.1:$held_port\""
