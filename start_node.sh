@@ -159,6 +159,7 @@ remember() {
 find_config() {
 	[ -n "$role" ] || role=${name%"${name##*[!0-9]}"}
 	file=$config/config.$role
+	[ -d "$config" ] || fail $USAGE "no folder '$config' with configs (see SKYNET_CONFIG)"
 	case $role in
 	*/*) ;;
 	*) [ ! -f "$file" ] || return 0 ;;

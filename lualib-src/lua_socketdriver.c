@@ -78,8 +78,8 @@ split_address(lua_State *L, const char *text) {
 		end = colon;
 	}
 	if (colon == NULL)
-		luaL_error(L,
-			"Invalid address %s (host:port, [IPv6]:port or unix:path expected)", text);
+		luaL_error(L, "Invalid address %s (host:port, [IPv6]:port or unix:path expected)",
+			text);
 	int port = parse_port(colon + 1);
 	if (port < 0)
 		luaL_error(L, "Invalid port in address %s", text);

@@ -35,6 +35,7 @@ local SAVE_ATTEMPTS <const> = 60
 local MAX_PENDING <const> = 64
 local MAX_QUEUED <const> = 1000
 local PRIZE <const> = 5
+local NO_WORLD <const> = "error the world is away, try again"
 
 ---@class agent.conf
 ---@field fd integer
@@ -47,7 +48,8 @@ local PRIZE <const> = 5
 local conf
 ---@type game.player
 local player
-local ticket, world, chat
+local ticket
+local world, chat -- nil while the node of the master is away
 local team ---@type string?
 local fighting ---@type table?  the battle that is under way
 local leaving = false
@@ -95,6 +97,8 @@ end
 function request.say(line)
 	if line == "" then
 		return "error say what?"
+	elseif not chat then
+		return NO_WORLD
 	end
 	chat:publish(conf.name, line)
 	return "ok"
@@ -106,6 +110,8 @@ local team_request = {}
 function team_request.join(name)
 	if not text.is_name(name) then
 		return "error a team is a name"
+	elseif not world then
+		return NO_WORLD
 	end
 	local members, reason = skynet.call_timeout(CALL_TIME, world, "lua", "join", name, conf.name)
 	if not members then
@@ -173,31 +179,33 @@ end
 
 ---@async
 local function enter_world()
-	world = skynet.uniqueservice(true, "world")
-	chat = multicast.new {
-		channel = skynet.call_timeout(CALL_TIME, world, "lua", "channel"),
+	local found = skynet.uniqueservice(true, "world")
+	local channel = multicast.new {
+		channel = skynet.call_timeout(CALL_TIME, found, "lua", "channel"),
 		dispatch = function(_, _, from, line)
 			tell(("chat %s %s"):format(from, line))
 		end,
 	}
-	chat:subscribe()
+	channel:subscribe()
+	world, chat = found, channel
 end
 
 ---The world ends with the node of the master, and teams with it. When that node has been started
----again there is a new world, and a chat.
+---again there is a new world, and a chat. Until then players do without.
 ---@async
 local function stay_in_world()
 	while true do
+		while not world and not pcall(enter_world) do
+			skynet.sleep(WORLD_INTERVAL)
+		end
 		pcall(skynet.call, world, "lua", "stay")
 		if leaving then
 			return
 		end
+		world, chat = nil, nil
 		if team then
 			team = nil
 			tell "team is no more: the world has ended"
-		end
-		while not pcall(enter_world) do
-			skynet.sleep(WORLD_INTERVAL)
 		end
 	end
 end
@@ -216,8 +224,10 @@ local function leave(reason)
 	if fighting then
 		cluster.send("battle", "@arena", "leave", conf.node, skynet.self())
 	end
-	skynet.send(world, "lua", "leave")
-	chat:unsubscribe()
+	if world then
+		skynet.send(world, "lua", "leave")
+		chat:unsubscribe()
+	end
 	for _ = 1, SAVE_ATTEMPTS do
 		if save(true) then
 			break
@@ -248,7 +258,7 @@ function command.start(start)
 		return nil
 	end
 	player = loaded
-	enter_world()
+	pcall(enter_world)
 	skynet.fork(stay_in_world)
 	return ("welcome to %s, %s"):format(conf.node, conf.name)
 end

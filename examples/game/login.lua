@@ -186,6 +186,9 @@ local function serve(fd)
 		local answer = answer_line(line)
 		if answer:find "^error" then
 			errors = errors + 1
+			if errors == MAX_ERRORS then
+				answer = answer .. "; these are too many errors, good bye"
+			end
 		end
 	until not socket.write(fd, answer .. "\n") or errors >= MAX_ERRORS
 	socket.close(fd)

@@ -217,6 +217,10 @@ is "and_joins_cora" "$(ask_as anna "team join blue")" "ok anna cora"
 kill_node master
 is "anna_is_told_that_the_world_has_ended" "$(hear anna team)" \
 	"team is no more: the world has ended"
+say 'register "eric"' >/dev/null
+like "eric_enters_without_a_world" "$(say 'return enter "eric"')" "ok welcome to game?, eric"
+is "what_he_says_nobody_can_hear" "$(ask_as eric "say hello")" "error the world is away, try again"
+is "nor_is_there_a_team" "$(ask_as eric "team join red")" "error the world is away, try again"
 check "the_master_is_started_again" node start master
 chat_reaches_cora() {
 	ask_as anna "say is anybody there?" >/dev/null
@@ -226,6 +230,11 @@ check "there_is_a_chat_again" wait_for chat_reaches_cora
 is "and_teams" "$(ask_as anna "team join blue")" "ok anna"
 like "new_players_come_in" "$(say 'return enter "dave"')" "ok welcome to game?, dave"
 is "to_the_same_world" "$(ask_as dave "team join blue")" "ok anna dave"
+eric_reaches_anna() {
+	ask_as eric "say hello" >/dev/null
+	[ "$(say 'return P.anna:expect("chat eric", 50)')" = "chat eric hello" ]
+}
+check "eric_has_found_it_too" wait_for eric_reaches_anna
 
 end_driver
 for node in game1 game2 login battle data slave master; do
