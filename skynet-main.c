@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "kernel/config_key.h"
 #include "kernel/config_setting.h"
+#include "kernel/node_guard.h"
 #include "skynet_node.h"
 
 #ifndef SKYNET_VERSION
@@ -134,7 +135,7 @@ print_value(const char *value) {
 }
 
 static void
-print_setting(const struct skynet_setting *setting) {
+print_setting(const struct skynet_setting *setting, bool exposed) {
 	const struct config_key *key = config_key_find(setting->key);
 	const struct config_key *near = config_key_near(setting->key);
 	printf("  %s = ", setting->key);
@@ -145,6 +146,8 @@ print_setting(const struct skynet_setting *setting) {
 	printf("\t-- %s", setting->origin);
 	if (near != NULL)
 		printf("; hint: did you mean '%s'?", near->name);
+	if (exposed)
+		fputs("; hint: every user of this machine can read or write it, chmod 600", stdout);
 	putchar('\n');
 }
 
@@ -164,8 +167,9 @@ check_config(const char *path, const struct options *options) {
 		return EXIT_FAILURE;
 	}
 	printf("%s:\n", path);
+	const struct skynet_setting *exposed = node_guard_exposed(&config);
 	for (int i = 0; i < config.setting_count; i++)
-		print_setting(&config.settings[i]);
+		print_setting(&config.settings[i], &config.settings[i] == exposed);
 	const struct config_key *key;
 	for (size_t i = 0; (key = config_key_at(i)) != NULL; i++) {
 		if (key->fallback != NULL && config_setting_find(&config, key->name) == NULL)

@@ -1,6 +1,7 @@
 #include "kernel/node_guard.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "guard/guard_policy.h"
 #include "io/socket_address.h"
@@ -112,6 +113,19 @@ node_guard_renew(const struct skynet_config *config, struct guard_policy *policy
 	if (fresh != NULL)
 		guard_policy_renew(policy, fresh);
 	return SKYNET_OK;
+}
+
+const struct skynet_setting *
+node_guard_exposed(const struct skynet_config *config) {
+	static const char *const PRIVATE[] = {"auth_secret_file", "tls_key"};
+	struct stat file;
+	for (size_t i = 0; i < sizeof(PRIVATE) / sizeof(PRIVATE[0]); i++) {
+		const struct skynet_setting *found = config_setting_find(config, PRIVATE[i]);
+		if (found != NULL && stat(found->value, &file) == 0 &&
+			(file.st_mode & (S_IROTH | S_IWOTH)) != 0)
+			return found;
+	}
+	return NULL;
 }
 
 int

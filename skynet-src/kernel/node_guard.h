@@ -20,4 +20,8 @@ int node_guard_create(const struct skynet_config *config, struct guard_policy **
 int node_guard_renew(const struct skynet_config *config, struct guard_policy *policy,
 	struct skynet_error *error);
 
+/// The setting whose file holds a secret or a key that every user of this machine can read or
+/// write, or NULL. Borrowed from `config`.
+const struct skynet_setting *node_guard_exposed(const struct skynet_config *config);
+
 #endif

@@ -94,6 +94,16 @@ launch_logger(
 	return 0;
 }
 
+/* Whoever reads such a file can pose as this node. */
+static void
+warn_of_files(struct skynet_node *node, const struct skynet_config *config) {
+	const struct skynet_setting *exposed = node_guard_exposed(config);
+	if (exposed != NULL)
+		log_line(node, 0,
+			"warning: every user of this machine can read or write %s '%s' (chmod 600)",
+			exposed->key, exposed->value);
+}
+
 static int
 launch_bootstrap(
 	struct skynet_node *node, const struct skynet_config *config, struct skynet_error *error) {
@@ -155,8 +165,10 @@ skynet_node_create(struct skynet_runtime *runtime, const struct skynet_config *c
 		return NULL;
 	}
 	result = launch_logger(node, config, error);
-	if (result == 0)
+	if (result == 0) {
+		warn_of_files(node, config);
 		result = launch_bootstrap(node, config, error);
+	}
 	current.node = outer;
 	if (result == 0)
 		return node;
@@ -306,6 +318,8 @@ skynet_node_reload(struct skynet_node *node, const char *path, const char *const
 	int result = skynet_config_load(&config, path, overrides, override_count, &error);
 	if (result == SKYNET_OK) {
 		result = node_guard_renew(&config, node->guard, &error);
+		if (result == SKYNET_OK)
+			warn_of_files(node, &config);
 		skynet_config_clear(&config);
 	}
 	if (result != SKYNET_OK)

@@ -72,6 +72,24 @@ check "the_setting_is_shown" contains "$TEST_TMP/hidden.out" "auth_secret = (hid
 [ "$(grep -c 'long enough' "$TEST_TMP/hidden.out")" = 0 ]
 ok "its_value_is_not" $?
 
+# ---- files that others can read ----
+(umask 077 && echo "a secret that is long enough" >"$TEST_TMP/file")
+config private <<-END
+	auth_secret_file = "$TEST_TMP/file"
+END
+run private --check
+[ "$status $(grep -c 'hint: every user' "$TEST_TMP/private.out")" = "0 0" ]
+ok "there_is_no_hint_about_a_file_of_the_owner_alone" $?
+chmod 644 "$TEST_TMP/file"
+run private --check
+like "there_is_one_about_a_file_that_all_can_read" \
+	"$(grep auth_secret_file "$TEST_TMP/private.out")" "*hint: every user of this machine can read or write it*"
+start private
+check "it_is_logged_at_the_start" logged private \
+	"warning: every user of this machine can read or write auth_secret_file '$TEST_TMP/file'"
+kill "$pid"
+ended private
+
 # ---- listening where others reach it ----
 # cluster NAME <LINES: a node that opens a port for the cluster on all addresses.
 cluster() {
