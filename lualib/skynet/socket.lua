@@ -347,12 +347,13 @@ function socket.block(id)
 	return entry.phase ~= CLOSED
 end
 
----Stop reading from the system. The next read that has to wait resumes.
+---Stop reading from the system. The next read that has to wait resumes; while one waits nothing
+---happens, because what it waits for could not come.
 ---@async
 ---@param id integer
 function socket.pause(id)
 	local entry = sockets[id]
-	if entry == nil or entry.paused then
+	if entry == nil or entry.paused or entry.reading then
 		return
 	end
 	driver.pause(id)

@@ -286,6 +286,15 @@ local function test_pause()
 	socket.pause(server)
 	socket.write(client, "paused")
 	tap.is(socket.read(server, 6), "paused", "a read resumes a paused socket")
+	local got_beside
+	skynet.fork(function()
+		got_beside = socket.read(server, 6)
+	end)
+	skynet.yield()
+	socket.pause(server)
+	socket.write(client, "beside")
+	tap.eventually(function() return got_beside == "beside" end,
+		"who waits for data gets it although another task pauses")
 	local size = 8 << 20
 	local text = ("p"):rep(size)
 	socket.write(client, text)
