@@ -167,24 +167,44 @@ parse_address(const char *frame, size_t size, bool string, struct cluster_addres
 	return size - 2 < to->name_size ? 0 : 2 + to->name_size;
 }
 
+/* A request in one frame, or what announces one in parts. */
+static bool
+parse_addressed(const char *frame, size_t size, struct cluster_request *request) {
+	unsigned type = (unsigned char)frame[0];
+	bool string = (type & TYPE_STRING) != 0;
+	size_t at = parse_address(frame, size, string, &request->to);
+	if (at == 0 || size - at < WORD)
+		return false;
+	request->session = read_word(frame + at);
+	at += WORD;
+	if ((type & TYPE_BEGIN) == 0) {
+		request->push = request->session == 0;
+		request->data = frame + at;
+		request->size = size - at;
+		return true;
+	}
+	if (size - at < WORD || (!string && size - at != WORD))
+		return false;
+	request->kind = CLUSTER_BEGIN;
+	request->push = (type & TYPE_PUSH) != 0;
+	request->total = read_word(frame + at);
+	return true;
+}
+
 bool
 cluster_request_parse(const char *frame, size_t size, struct cluster_request *request) {
 	*request = (struct cluster_request){.kind = CLUSTER_REQUEST};
 	if (size == 0)
 		return false;
 	unsigned type = (unsigned char)frame[0];
-	bool string = (type & TYPE_STRING) != 0;
 	switch (type) {
 	case TYPE_NUMERIC:
 	case TYPE_NUMERIC | TYPE_STRING:
-		break;
 	case TYPE_BEGIN:
 	case TYPE_BEGIN | TYPE_PUSH:
 	case TYPE_BEGIN | TYPE_STRING:
 	case TYPE_BEGIN | TYPE_STRING | TYPE_PUSH:
-		request->kind = CLUSTER_BEGIN;
-		request->push = (type & TYPE_PUSH) != 0;
-		break;
+		return parse_addressed(frame, size, request);
 	case TYPE_PART:
 	case TYPE_LAST:
 		return parse_part(frame, size, request, type == TYPE_LAST);
@@ -198,21 +218,6 @@ cluster_request_parse(const char *frame, size_t size, struct cluster_request *re
 	default:
 		return false;
 	}
-	size_t at = parse_address(frame, size, string, &request->to);
-	if (at == 0 || size - at < WORD)
-		return false;
-	request->session = read_word(frame + at);
-	at += WORD;
-	if (request->kind == CLUSTER_REQUEST) {
-		request->push = request->session == 0;
-		request->data = frame + at;
-		request->size = size - at;
-		return true;
-	}
-	if (size - at < WORD || (!string && size - at != WORD))
-		return false;
-	request->total = read_word(frame + at);
-	return true;
 }
 
 bool

@@ -221,12 +221,13 @@ log_late(struct harbor *harbor, const struct waiting_message *message) {
 static void
 send_to_handle(struct harbor *harbor, const struct waiting_message *message) {
 	uint32_t id = message->destination >> HANDLE_REMOTE_SHIFT;
-	if (id != 0 && id != (uint32_t)harbor->id && is_late(harbor, message)) {
+	bool remote = id != 0 && id != (uint32_t)harbor->id;
+	if (remote && is_late(harbor, message)) {
 		log_late(harbor, message);
 		skynet_free(message->data);
 		return;
 	}
-	if (id != 0 && id != (uint32_t)harbor->id) {
+	if (remote) {
 		harbor_link_send(&harbor->links[id], message);
 		return;
 	}

@@ -168,27 +168,11 @@ refuse_internal(struct harbor_link *link, const struct harbor_frame *frame) {
 	skynet_free(frame->payload);
 }
 
+/* Hands a message to a service of this node. Takes the payload. */
 static void
-on_frame(void *ud, const struct harbor_frame *frame) {
-	struct harbor_link *link = ud;
+deliver(struct harbor_link *link, const struct harbor_frame *frame) {
 	struct harbor *harbor = link->harbor;
-	bool to_us = frame->destination == 0 && frame->type == PTYPE_ERROR;
-	if (to_us && harbor_word_take(link, frame)) {
-		skynet_free(frame->payload);
-		return;
-	}
-	if (!frame->joined)
-		lane_confirm_small(&link->reader.confirm);
-	if (frame->destination == 0) {
-		answer_error(link, frame, DEAD_SERVICE);
-		skynet_free(frame->payload);
-		return;
-	}
 	uint32_t destination = (uint32_t)harbor->id << HANDLE_REMOTE_SHIFT | frame->destination;
-	if (is_internal(frame)) {
-		refuse_internal(link, frame);
-		return;
-	}
 	if (frame->session > 0 && (frame->type == PTYPE_RESPONSE || frame->type == PTYPE_ERROR))
 		call_table_take(&harbor->calls, destination, frame->session);
 	/* skynet_send would replace source 0 by this service. */
@@ -202,6 +186,26 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 		answer_error(link, frame, result == SKYNET_SEND_FULL ? "overloaded" : DEAD_SERVICE);
 	else if (frame->session > 0 && harbor_wants_error(frame->type))
 		served_table_put(&harbor->served, source, frame->session, destination);
+}
+
+static void
+on_frame(void *ud, const struct harbor_frame *frame) {
+	struct harbor_link *link = ud;
+	bool to_us = frame->destination == 0;
+	if (to_us && frame->type == PTYPE_ERROR && harbor_word_take(link, frame)) {
+		skynet_free(frame->payload);
+		return;
+	}
+	if (!frame->joined)
+		lane_confirm_small(&link->reader.confirm);
+	if (to_us) {
+		answer_error(link, frame, DEAD_SERVICE);
+		skynet_free(frame->payload);
+	} else if (is_internal(frame)) {
+		refuse_internal(link, frame);
+	} else {
+		deliver(link, frame);
+	}
 }
 
 /* The first bytes are not the id of the node that was dialed: another node, or one that wants to
