@@ -57,7 +57,7 @@ on_message(struct clustersender *sender, int type, int session, uint32_t source,
 		return true;
 	}
 	if (request)
-		return sender_send_request(sender, source, session, 0, data, size);
+		return sender_send_request(sender, source, session, NULL, data, size);
 	sender_keep_tag(sender, source, data, size);
 	return false;
 }

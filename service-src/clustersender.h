@@ -44,6 +44,7 @@ struct held {
 	int session;
 	uint32_t source;
 	uint32_t number; /* of its call, when that has a deadline; 0: none yet */
+	uint64_t due_ns; /* that deadline */
 	void *data;      /* skynet_malloc */
 	size_t size;
 };
@@ -131,10 +132,10 @@ void sender_answer_status(struct clustersender *sender, uint32_t source, int ses
 
 /* ---- clustersender_request.c ---- */
 
-/// Sends a request over the link, which is up. `number` is that of its call when it has waited with
-/// a deadline, 0 otherwise. Returns true when it has taken `data`.
+/// Sends a request over the link, which is up. `held` (borrowed) is how it has waited, NULL when it
+/// has not. Returns true when it has taken `data`.
 bool sender_send_request(struct clustersender *sender, uint32_t source, int session,
-	uint32_t number, void *data, size_t size);
+	const struct held *held, void *data, size_t size);
 
 /// Probes the peer now, unless it has been probed: for large messages and deadlines it matters
 /// which kind it is.

@@ -9,6 +9,7 @@
 
 #define PACKED_TRUE     9 /* see lualib-src/lua_seri_format.h */
 #define NO_LINK         (-1)
+#define NS_PER_MS       UINT64_C(1000000)
 #define EXTRA_SIZE      16 /* at least what a CLUSTER_EXTRA takes */
 #define CLIENT_TAG_SIZE (ADDRESS_MAX + NODE_MAX + 32)
 
@@ -196,11 +197,17 @@ refuse_request(struct clustersender *sender, const struct request *request, cons
 		sender, request->source, request->session, "remote", reason, strlen(reason));
 }
 
+static int64_t
+held_time_left_ms(const struct clustersender *sender, const struct held *held) {
+	uint64_t now_ns = skynet_clock_ns(sender->context);
+	/* The timer of the deadline has not fired, even if it is due. */
+	return held->due_ns > now_ns ? (int64_t)((held->due_ns - now_ns) / NS_PER_MS) + 1 : 1;
+}
+
 bool
-sender_send_request(struct clustersender *sender, uint32_t source, int session, uint32_t number,
-	void *data, size_t size) {
-	struct request request = {
-		.source = source, .session = session, .push = session <= 0, .number = number};
+sender_send_request(struct clustersender *sender, uint32_t source, int session,
+	const struct held *held, void *data, size_t size) {
+	struct request request = {.source = source, .session = session, .push = session <= 0};
 	const char *wrong = read_request(sender, &request, data, size);
 	if (wrong != NULL) {
 		refuse_request(sender, &request, wrong);
@@ -208,8 +215,10 @@ sender_send_request(struct clustersender *sender, uint32_t source, int session, 
 	}
 	struct cluster_session *call = NULL;
 	struct tag *tag = sender->tags != NULL ? take_tag(sender, source) : NULL;
-	if (number != 0) {
-		call = cluster_sessions_find(&sender->calls, number);
+	if (held != NULL && held->number != 0) {
+		request.number = held->number;
+		request.timeout_ms = held_time_left_ms(sender, held);
+		call = cluster_sessions_find(&sender->calls, held->number);
 	} else if (!request.push || request.size > CLUSTER_REQUEST_MAX) {
 		request.number = next_session(sender);
 		if (!request.push)
@@ -308,26 +317,31 @@ sender_update_full(struct clustersender *sender) {
 	skynet_mailbox_full(sender->context, full);
 }
 
-/* The number under which a call with a deadline waits, 0 for others. */
-static uint32_t
-wait_with_deadline(
-	struct clustersender *sender, uint32_t source, int session, const char *data, size_t size) {
+/* Starts the deadline of a call that waits, if it has one. */
+static void
+start_held_deadline(struct clustersender *sender, struct held *held) {
 	struct request request;
-	if (session <= 0 || read_request(sender, &request, data, size) != NULL ||
+	if (held->session <= 0 || read_request(sender, &request, held->data, held->size) != NULL ||
 		request.timeout_ms <= 0)
-		return 0;
-	uint32_t number = next_session(sender);
-	add_call(sender, number, source, session, request.timeout_ms);
-	return number;
+		return;
+	held->number = next_session(sender);
+	held->due_ns = skynet_clock_ns(sender->context) + (uint64_t)request.timeout_ms * NS_PER_MS;
+	add_call(sender, held->number, held->source, held->session, request.timeout_ms);
 }
 
 void
 sender_hold(struct clustersender *sender, int type, int session, uint32_t source, void *data,
 	size_t size) {
 	struct held *held = skynet_malloc(sizeof *held);
-	*held = (struct held){NULL, type, session, source, 0, data, size};
+	*held = (struct held){
+		.type = type,
+		.session = session,
+		.source = source,
+		.data = data,
+		.size = size,
+	};
 	if (type == PTYPE_RESERVED_LUA)
-		held->number = wait_with_deadline(sender, source, session, data, size);
+		start_held_deadline(sender, held);
 	if (sender->last != NULL)
 		sender->last->next = held;
 	else
@@ -360,8 +374,8 @@ sender_release_held(struct clustersender *sender) {
 		if (held->type == PTYPE_RESERVED_TRACE)
 			sender_keep_tag(sender, held->source, held->data, held->size);
 		else if (!over)
-			taken = sender_send_request(sender, held->source, held->session,
-				held->number, held->data, held->size);
+			taken = sender_send_request(
+				sender, held->source, held->session, held, held->data, held->size);
 		if (!taken)
 			skynet_free(held->data);
 		skynet_free(held);

@@ -342,14 +342,21 @@ also_then_a_silent_peer_is_given_up(void **state) {
 	assert_int_equal(fixture->downs, 1);
 }
 
+/* More than the system takes. */
 static void
-a_peer_that_takes_bytes_slowly_lives(void **state) {
-	(void)state;
-	static char large[30000] = "\x14@a", bytes[100000];
+tell_much(void) {
+	static char large[30000] = "\x14@a";
 	for (int i = 0; i < 60; i++)
 		skynet_send(fixture->daemon, 0, fixture->sender, PTYPE_RESERVED_LUA, 0, large,
 			sizeof large);
 	stepped_run(&fixture->stepped);
+}
+
+static void
+a_peer_that_takes_bytes_slowly_lives(void **state) {
+	(void)state;
+	static char bytes[100000];
+	tell_much();
 	for (int i = 0; i < 8; i++) {
 		read_bytes(fixture->peer[0], bytes, sizeof bytes);
 		read_bytes(fixture->peer[0], bytes, sizeof bytes);
@@ -359,6 +366,27 @@ a_peer_that_takes_bytes_slowly_lives(void **state) {
 	assert_int_equal(fixture->downs, 0);
 	pass_running(4 * BEAT_S);
 	assert_int_equal(fixture->downs, 1);
+}
+
+static void
+a_call_that_has_waited_travels_with_the_time_that_is_left(void **state) {
+	(void)state;
+	static const char call_in_30_s[] = "\x09\x12\xb8\x0b\x14@a";
+	static char frame[32000];
+	struct cluster_request request;
+	answer_probe(0);
+	tell_much();
+	skynet_send(fixture->daemon, 0, fixture->sender, PTYPE_RESERVED_LUA,
+		skynet_context_newsession(fixture->daemon), (void *)(uintptr_t)call_in_30_s,
+		sizeof call_in_30_s - 1);
+	stepped_run(&fixture->stepped);
+	pass_running(10);
+	do {
+		size_t size = read_frame(fixture->peer[0], frame, sizeof frame);
+		assert_true(cluster_request_parse(frame, size, &request));
+	} while (request.kind != CLUSTER_EXTRA);
+	assert_int_equal(request.extra, CLUSTER_EXTRA_DEADLINE);
+	assert_in_range(request.total, 20000, 20001);
 }
 
 static void
@@ -511,6 +539,8 @@ main(void) {
 			also_then_a_silent_peer_is_given_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_peer_that_takes_bytes_slowly_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_call_that_has_waited_travels_with_the_time_that_is_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			messages_for_a_new_address_wait_while_the_old_one_lives, setup, teardown),
 		cmocka_unit_test_setup_teardown(
