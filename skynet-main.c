@@ -139,7 +139,7 @@ print_setting(const struct skynet_setting *setting, bool exposed) {
 	const struct config_key *key = config_key_find(setting->key);
 	const struct config_key *near = config_key_near(setting->key);
 	printf("  %s = ", setting->key);
-	if (key != NULL && key->secret)
+	if ((key != NULL && key->secret) || (near != NULL && near->secret))
 		fputs("(hidden)", stdout);
 	else
 		print_value(setting->value);

@@ -226,6 +226,19 @@ remember_file(struct script *script, char *path) {
 	return script->file_count++;
 }
 
+/* Cuts a string or a number off the end of the syntax error on top of the stack: it may be a secret,
+ * and errors are logged. */
+static void
+hide_literal(lua_State *L) {
+	static const char near[] = " near '";
+	const char *text = lua_tostring(L, -1);
+	const char *end = strstr(text, near);
+	if (end != NULL && strchr("'\"[0123456789", end[sizeof near - 1]) != NULL) {
+		lua_pushlstring(L, text, (size_t)(end - text));
+		lua_replace(L, -2);
+	}
+}
+
 /* Pushes the compiled file onto the stack, or raises. */
 static void
 compile_file(lua_State *L, const char *path, int index) {
@@ -250,6 +263,8 @@ compile_file(lua_State *L, const char *path, int index) {
 		lua_concat(L, 2);
 		lua_error(L);
 	}
+	if (status == LUA_ERRSYNTAX)
+		hide_literal(L);
 	if (status != LUA_OK)
 		lua_error(L);
 }

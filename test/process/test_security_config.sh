@@ -72,6 +72,13 @@ check "the_setting_is_shown" contains "$TEST_TMP/hidden.out" "auth_secret = (hid
 [ "$(grep -c 'long enough' "$TEST_TMP/hidden.out")" = 0 ]
 ok "its_value_is_not" $?
 
+config misspelt <<-END
+	$(echo "$secret" | sed 's/auth_secret/auth_secert/')
+END
+run misspelt --check
+like "nor_that_of_a_setting_whose_name_is_misspelt" "$(grep auth_secert "$TEST_TMP/misspelt.out")" \
+	"*auth_secert = (hidden)*did you mean 'auth_secret'*"
+
 # ---- files that others can read ----
 (umask 077 && echo "a secret that is long enough" >"$TEST_TMP/file")
 config private <<-END

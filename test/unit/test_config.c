@@ -416,6 +416,23 @@ places_bad_values(void **state) {
 }
 
 static void
+shows_no_secret_in_a_syntax_error(void **state) {
+	struct fixture *fixture = *state;
+	static const char *const CASES[] = {
+		"auth_secret = 'my-53cr3t-word",
+		"auth_secret = \"my-53cr3t-word\n",
+		"auth_secret = [[my-53cr3t-word",
+		"auth_secret = 'my' 'my-53cr3t-word'",
+		"auth_secret = 'my' [[my-53cr3t-word]]",
+		"auth_secret = 53cr3t",
+	};
+	for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+		expect_error(fixture, CASES[i], ":1: ");
+		assert_null(strstr(fixture->error.text, "53cr3t"));
+	}
+}
+
+static void
 names_the_included_file_in_errors(void **state) {
 	struct fixture *fixture = *state;
 	char expected[128];
@@ -585,6 +602,7 @@ main(void) {
 		TEST(lets_the_command_line_win),
 		TEST(refuses_overrides_of_another_form),
 		TEST(places_bad_values),
+		TEST(shows_no_secret_in_a_syntax_error),
 		TEST(names_the_included_file_in_errors),
 		TEST(reports_files_that_cannot_be_read),
 		TEST(reports_that_lua_cannot_start),
