@@ -226,8 +226,8 @@ remember_file(struct script *script, char *path) {
 	return script->file_count++;
 }
 
-/* Cuts a string or a number off the end of the syntax error on top of the stack: it may be a secret,
- * and errors are logged. */
+/* Cuts a string or a number off the end of the syntax error on top of the stack: it may be a
+ * secret, and errors are logged. */
 static void
 hide_literal(lua_State *L) {
 	static const char near[] = " near '";
