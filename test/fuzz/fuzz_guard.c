@@ -13,6 +13,7 @@
 #define LENIENT  2
 #define EXPIRES  4
 #define LIST     8
+#define ENDS     16
 
 struct outcome {
 	enum guard_state state;
@@ -46,7 +47,9 @@ feed(struct guard_policy *policy, int flags, const char *bytes, size_t size, siz
 		outcome.state = guard_receive(guard, bytes + at, part, &outcome.plain);
 		require(outcome.state == GUARD_OPEN || guard_buffer_size(&outcome.plain) == 0);
 	}
-	if (flags & EXPIRES)
+	if (flags & ENDS)
+		outcome.state = guard_end(guard);
+	else if (flags & EXPIRES)
 		outcome.state = guard_expire(guard, &outcome.plain);
 	require(outcome.state == GUARD_OPEN || guard_buffer_size(&outcome.plain) == 0);
 	require((outcome.state == GUARD_FAILED) == (guard->reason[0] != '\0'));
