@@ -93,7 +93,9 @@ end
 ---@param name any
 ---@return boolean
 function control.is_name(name)
+	-- messages find names up to a zero byte: with one inside it would take another name's place
 	return type(name) == "string" and #name >= 1 and #name <= NAME_MAX
+		and not name:find("\0", 1, true)
 end
 
 ---@param handle any

@@ -49,7 +49,8 @@ is "values_of_a_member_that_make_no_sense_are_ignored" "$(peer "$m" open "$p" \
 	send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05 main \
 	send 020c52 send 180c5284535353535353535353535353535353532244000005 send 050c52040a07 \
 	send 060c5206000600 send 0b0c52444e4f48414e444c45 send 080c52245a45524f02 \
-	is "grep -c 'ignored the registration' '$TEST_TMP/n1.out'" $(($(ignored) + 6)) \
+	send 0b0c521c4100412201000064 \
+	is "grep -c 'ignored the registration' '$TEST_TMP/n1.out'" $(($(ignored) + 7)) \
 	send 040c510600 send 040c510a01 send 130c518453535353535353535353535353535353 send 040c500600 \
 	send 040c570a01 \
 	send fe0c5a15f9007a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a \
