@@ -5,6 +5,8 @@
 ---`ERROR`.
 local skynet = require "skynet"
 local core = require "skynet.core"
+-- not at its first use: operators look for what is wrong when no file can be opened any more
+require "skynet.request"
 
 local TEXT_FAILED <const> = "ERROR"
 

@@ -67,7 +67,8 @@ function M.forget_others(is_kept)
 	end
 end
 
----Tell the network again: which names are of node `id`, and what is asked for.
+---Tell the network again: which names are of node `id`, and what is asked for. What is known is
+---asked for too: a name may have gone to another node, and who had it says nothing of it any more.
 ---@param id integer  harbor id
 function M.repeat_all(id)
 	for name, handle in pairs(handles) do
@@ -82,6 +83,11 @@ function M.repeat_all(id)
 		if skynet.now() - since > WAIT_CS then
 			wanted[name] = nil
 		elseif not queries[name] then
+			network.asked(name)
+		end
+	end
+	for name, handle in pairs(handles) do
+		if control.harbor_of(handle) ~= id then
 			network.asked(name)
 		end
 	end

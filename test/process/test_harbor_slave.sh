@@ -209,4 +209,9 @@ joined "a_new_master_is_told_names_and_questions" \
 	send 0e0c4e3457414e5445442244000001 is "$(asking 2 'done.name')" 16777284 \
 	run "$(do_there 'skynet.send(0x01000010, "lua", "afterD")')" \
 	use one expect 0000001334616674657244020000..0a00001000000000
+joined "a_new_master_is_asked_for_known_names_too_which_may_belong_to_others_by_now" \
+	half closed accept control 0c480a02 send 030c5702 control 0c522c4e4f444532 \
+	control 0c513c53455256494345 is "$(asking 2 'harbor.queryname "SERVICE" >> 24')" 1 \
+	send 0f0c4e3c53455256494345220c000005 \
+	run "$(do_there 'while harbor.queryname "SERVICE" >> 24 ~= 5 do skynet.sleep(1) end')"
 finish
