@@ -2,7 +2,8 @@
 #   chaos_plan.pl SEED FAULTS [ALONE]     1: node 4 has a process of its own already
 # The same arguments give the same lines. A process or route has one fault at a time. Processes have the number
 # of their first node; node 4 lives in that of node 3, until it ends alone and gets one of its own. What is
-# begun is ended: killed or stopped processes start, frozen ones thaw, routes pass, names come back.
+# begun is ended: killed or stopped processes start, frozen ones thaw, those out of descriptors get them back,
+# routes pass, names come back, and the third step of a rotation of secrets or certificates is the last.
 use strict;
 use warnings;
 
@@ -41,6 +42,21 @@ my %fault = (
 	},
 	hup => sub { my $p = any(processes()); lasting("p$p", 0, "hup $p") },
 	move => sub { my $n = any(1 .. 4); lasting("n$n", 0, "move $n") },
+	storm => sub { my $p = any(processes()); lasting("p$p", 0, "storm $p") },
+	starve => sub { my $p = any(processes()); lasting("p$p", while_of(), "starve $p", "feed $p") },
+	garble => sub { lasting("names", while_of(), "garble all", "mend all") },
+	rotate => sub {
+		my $length = between(600, 3000);
+		return 0 if !lasting("keys", $length, "rotate 1", "rotate 3");
+		event($now + int($length / 2), "rotate 2");
+	},
+	swap => sub {
+		my $n = any(1 .. 4);
+		my ($other, $length) = (any(grep { $_ != $n } 1 .. 4), while_of());
+		return 0 if ($busy_until{"n$other"} // -1) >= $now;
+		return 0 if !lasting("n$n", $length, "swap $n $other", "swap $n $other");
+		$busy_until{"n$other"} = $now + $length;
+	},
 	absent => sub { my $n = any(1 .. 4); lasting("n$n", while_of(), "absent $n", "present $n") },
 	end => sub {
 		my $r = route();
@@ -52,8 +68,8 @@ my %fault = (
 		lasting($r, while_of(), "route $r $how", "route $r pass");
 	},
 );
-my @kinds = (("kill") x 3, ("stop") x 2, ("freeze") x 3, "leave", "hup", ("move") x 2, "absent",
-	("end") x 4, ("hinder") x 4);
+my @kinds = (("kill") x 3, ("stop") x 2, ("freeze") x 3, "leave", "hup", "storm", "starve", ("move") x 2,
+	"swap", "absent", "garble", "rotate", ("end") x 4, ("hinder") x 4);
 for (my $n = 0; $n < $faults; $now++) {
 	next if !$fault{any(@kinds)}->();
 	$n++;

@@ -1,7 +1,7 @@
 # Four nodes, two of them in one process, under all kinds of load, while a sequence of faults that follows from a
 # seed hits them and the proxies between them. What must hold afterwards is checked.
-#   SEED=n       other faults; 14 by default      ROUNDS=n     so many sequences, the nodes live on
-#   FAULTS=n     in a sequence, 5                 GUARD=secret|tls     the nodes authenticate each other
+#   SEED=n       other faults; 86 by default      ROUNDS=n     so many sequences, the nodes live on
+#   FAULTS=n     in a sequence, 5                 GUARD=tls or empty   how nodes authenticate each other: secret
 #   PAUSE=n      centiseconds between messages of a stream, 20
 # With a sanitizer only when SEED is given.
 # shellcheck disable=SC2154
@@ -15,12 +15,56 @@ fi
 . test/process/network.sh
 heartbeat=1
 
-: "${SEED:=14}" "${ROUNDS:=1}" "${FAULTS:=5}" "${GUARD:=}"
+# shellcheck disable=SC2034
+: "${SEED:=86}" "${ROUNDS:=1}" "${FAULTS:=5}" "${GUARD=secret}"
+
+# ---- secrets and certificates: each has a number ----
+key_number=0
+
+# put NAME: writes a file that nodes may be reading just now.
+put() {
+	cat >"$TEST_TMP/new" && mv "$TEST_TMP/new" "$TEST_TMP/$1"
+}
+
+secret_text() {
+	echo "the secret with the number $1"
+}
+
+# With its key in the same file, so that both change at the same time.
+make_cert() {
+	ca "ca$1" && cert "node$1" "ca$1" &&
+		cat "$TEST_TMP/node$1.pem" "$TEST_TMP/node$1.key" >"$TEST_TMP/cert$1"
+}
+
+# rotate STEP: 1 the next secret or authority is accepted too, 2 it is used, 3 the one before is gone.
+rotate() {
+	old=$key_number new=$((key_number + 1))
+	case $GUARD$1 in
+	secret1) { secret_text $old && secret_text $new; } | put secrets ;;
+	secret2) { secret_text $new && secret_text $old; } | put secrets ;;
+	secret3) secret_text $new | put secrets ;;
+	tls1) make_cert $new && cat "$TEST_TMP/ca$old.pem" "$TEST_TMP/ca$new.pem" | put cas ;;
+	tls2) put cert <"$TEST_TMP/cert$new" ;;
+	tls3) put cas <"$TEST_TMP/ca$new.pem" ;;
+	esac
+	[ "$1" != 3 ] || key_number=$new
+	hup_all
+}
+
 case $GUARD in
-secret) TEST_LINES=$secret ;;
+secret)
+	secret_text 0 | put secrets
+	TEST_LINES="${TEST_LINES:-}
+		auth_secret_file = '$TEST_TMP/secrets'"
+	;;
 tls)
-	ca ca && cert node ca
-	TEST_LINES=$(tls node ca)
+	make_cert 0
+	put cert <"$TEST_TMP/cert0"
+	put cas <"$TEST_TMP/ca0.pem"
+	TEST_LINES="${TEST_LINES:-}
+		tls_cert = '$TEST_TMP/cert'
+		tls_key = '$TEST_TMP/cert'
+		tls_ca = '$TEST_TMP/cas'"
 	;;
 esac
 
@@ -50,6 +94,7 @@ perl test/process/chaos_proxy.pl "$TEST_TMP" $routes 2>"$TEST_TMP/proxy.err" &
 echo $! >"$TEST_TMP/proxy.pid"
 check "the_proxy_listens" wait_for test -p "$TEST_TMP/proxy.in"
 
+garbled=''
 # The names of the cluster, as each node knows them: of itself the port where it listens, of others a proxy.
 tell_names() {
 	for id in 1 2 3 4; do
@@ -62,6 +107,7 @@ tell_names() {
 			fi
 			echo "n$other = $address"
 		done >"$TEST_TMP/names.new"
+		[ -z "$garbled" ] || echo "n1 = = ?" >>"$TEST_TMP/names.new"
 		mv "$TEST_TMP/names.new" "$TEST_TMP/names.n$id"
 	done
 }
@@ -94,6 +140,7 @@ chaos_settings() {
 		network_big_size = 40960
 		network_huge_each = 150
 		network_pause = ${PAUSE:-20}
+		network_links = "harbor cluster proxy"
 	END
 }
 
@@ -123,6 +170,33 @@ launch() {
 }
 
 # ---- faults ----
+# hup ID: unless it begins just now, and has read nothing yet, but would end by the signal.
+hup() {
+	catches_hup "$(cat "$TEST_TMP/n$1.pid")" && kill -HUP "$(cat "$TEST_TMP/n$1.pid")" 2>/dev/null
+}
+
+catches_hup() {
+	grep -q '^SigCgt:.*[13579bdf]$' "/proc/$1/status" 2>/dev/null
+}
+
+hup_all() {
+	for id in 1 2 3 4; do
+		[ $id$alone = 40 ] || hup $id
+	done
+}
+
+# limit_descriptors ID NUMBER
+limit_descriptors() {
+	prlimit --pid "$(cat "$TEST_TMP/n$1.pid")" --nofile="$2:" 2>/dev/null
+}
+
+# swap ID ID: each gets the address of the other.
+swap() {
+	eval "other=\$cluster_route_$1 cluster_route_$1=\$cluster_route_$2"
+	eval "cluster_route_$2=$other"
+	tell_names
+}
+
 # obey FAULT...: as chaos_plan.pl names it. A process may have ended by itself, if it could not start.
 obey() {
 	what=$1 whom=$2
@@ -132,7 +206,7 @@ obey() {
 	stop)
 		kill_node "$whom" TERM 2>/dev/null
 		# 143: before it could take notice of signals
-		[ "$status" = 0 ] || [ "$status" = 143 ] || {
+		[ "$status" = 0 ] || [ "$status" = 143 ] || could_not_start "$whom" || {
 			bad_stops=$((bad_stops + 1))
 			echo "# n$whom stopped with status $status: $err"
 		}
@@ -145,7 +219,14 @@ obey() {
 		ask 4 'skynet.abort()' >/dev/null
 		alone=1
 		;;
-	hup) kill -HUP "$(cat "$TEST_TMP/n$whom.pid")" 2>/dev/null ;;
+	hup) hup "$whom" ;;
+	storm) for _ in 1 2 3 4 5 6 7 8 9 10; do hup "$whom"; done ;;
+	starve) limit_descriptors "$whom" "$(descriptors "$whom")" ;;
+	feed) limit_descriptors "$whom" 4096 && hup "$whom" ;;
+	garble) garbled=yes && tell_names ;;
+	mend) garbled='' && tell_names ;;
+	rotate) rotate "$whom" ;;
+	swap) swap "$whom" "$1" ;;
 	move)
 		eval "case \$cluster_route_$whom in c*) cluster_route_$whom=d$whom ;; d*) cluster_route_$whom=c$whom ;; esac"
 		tell_names
@@ -178,12 +259,17 @@ shared() {
 	ask "$1" "skynet.call('.shared', 'lua', $2)"
 }
 
-# A node may be started again while its master has not noticed its end, or cannot be reached: then it says so
-# and ends, and whoever watches over it tries again.
+# A node may be started again while its master has not noticed its end, or cannot be reached, or while the names
+# of the cluster are wrong: then it says so and ends, and whoever watches over it tries again.
+could_not_start() {
+	grep -qE "harbor id . is taken|the master at|cannot listen on|names.n.:[0-9]+: unexpected" \
+		"$TEST_TMP/n$1.err"
+}
+
 revive() {
 	for id in 1 2 3 4; do
 		[ ! -s "$TEST_TMP/n$id.status" ] || [ $id$alone = 40 ] && continue
-		grep -qE "harbor id . is taken|the master at|cannot listen on" "$TEST_TMP/n$id.err" || return 1
+		could_not_start $id || return 1
 		echo "# n$id again: $(cat "$TEST_TMP/n$id.err")"
 		launch $id
 	done
@@ -191,7 +277,7 @@ revive() {
 }
 
 is_up() {
-	wait_for revive "$1" &&
+	wait_for revive "$1" && hup_all &&
 		ask "$1" "load_service, sink = '.load', '.sink' $COLLECTED" >/dev/null
 }
 
@@ -204,6 +290,22 @@ names_resolve() {
 		local ok, answer = pcall(skynet.call, 'SHARED' .. id, 'lua', 'who')
 		if not ok or answer ~= id then return id end
 		end return 'all' end)()")" all
+}
+
+# All nodes know the same one, whoever it is.
+rover_is_one() {
+	rovers=''
+	for id in 1 2 3 4; do
+		rovers="$rovers $(shared $id "'rover'")"
+	done
+	case $rovers in " 1 1 1 1" | " 2 2 2 2" | " 3 3 3 3" | " 4 4 4 4") ;; *) return 1 ;; esac
+}
+
+one_rover() {
+	wait_for rover_is_one || {
+		echo "# in the eyes of 1 2 3 4 it is: $rovers"
+		return 1
+	}
 }
 
 published=0
@@ -269,6 +371,7 @@ quiet() {
 	check "$case: all_answer_each_other" all_answer 1 2 3 4
 	check "$case: all_are_linked" each linked 1 2 3 4
 	check "$case: names_resolve_everywhere" each names_resolve 1 2 3 4
+	check "$case: a_name_that_moves_is_where_all_say" one_rover
 	rest
 	check "$case: the_datacenter_answers_all" each datacenter_answers 1 2 3 4
 	check "$case: what_is_published_reaches_all_once" reaches_all_once
@@ -305,7 +408,7 @@ done
 is "all_stop_in_order" "$bad_stops" 0
 # A start that the master refuses may say so.
 is "no_log_tells_of_a_mistake" "$(cat "$TEST_TMP"/n?.log "$TEST_TMP"/n?.err* "$TEST_TMP"/n?.out* | awk '
-	/stack traceback/ && before !~ /init service failed: (the master|cannot (join|connect|listen))/ { print before }
+	/stack traceback/ && before !~ /init service failed: (the master|cannot (join|connect|listen))|cannot listen: cannot bind|names.n.:[0-9]+: unexpected|no file|name .ROVER. is taken/ { print before }
 	/[Aa]ssertion|[Uu]nknown session|Sanitizer|sink:|shared:/ { print }
 	{ before = $0 }' | cut -c 1-300 | head -n 20)" ""
 is "the_proxy_lives" "$(cat "$TEST_TMP/proxy.err")" ""

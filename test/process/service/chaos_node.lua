@@ -3,6 +3,9 @@
 local skynet = require "skynet"
 require "skynet.manager"
 
+local LAST_SESSION <const> = 0x7fffffff
+local NUMBERS_LEFT <const> = 100
+
 skynet.start(function()
 	-- The same handles are other services after each start.
 	local start = tonumber(skynet.getenv "chaos_start")
@@ -16,6 +19,8 @@ skynet.start(function()
 	local others = {}
 	for other in skynet.getenv("chaos_others"):gmatch "%d+" do
 		table.insert(others, math.tointeger(other))
+		-- numbers of calls begin anew when they have reached the last one
+		skynet.launch("clustersender", ("n%s %d"):format(other, LAST_SESSION - NUMBERS_LEFT))
 	end
 	skynet.newservice "harbor_node"
 	if skynet.getenv "chaos_running" then

@@ -1,16 +1,21 @@
 ---What nodes of a chaos test share, used all the time: a channel of node 1 and one of node 2, a
----topic, the datacenter, a global name. Each use is checked; what is lost is not counted, since
----faults lose things. Arguments: how often this node has been started.
+---topic, the datacenter, a global name for each node and one for any node, a name of the cluster;
+---and what operators do meanwhile. Each use is checked; what is lost is not counted, since faults
+---lose things. Arguments: how often this node has been started.
 local skynet = require "skynet"
 require "skynet.manager"
 local harbor = require "skynet.harbor"
+local cluster = require "skynet.cluster"
 local datacenter = require "skynet.datacenter"
 local multicast = require "skynet.multicast"
 
 local CHANNELS <const> = { 0x70000001, 0x70000002 }
 local TOPIC <const> = "chaos"
 local PAUSE_CS <const> = 10
+local SLOW_CS <const> = 100
 local CALL_CS <const> = 1000
+local ROVER <const> = "ROVER" -- belongs to one node, and to another when that has ended
+local PASSING <const> = "passing" -- a name of the cluster that comes and goes
 local id <const> = tonumber(skynet.getenv "harbor")
 local start <const> = tonumber((...))
 local key <const> = ("%d.%d"):format(id, start)
@@ -35,7 +40,8 @@ local function fault(text, ...)
 	skynet.error(("shared: " .. text):format(...))
 end
 
----What a call to another node may end with, when that node or the way there has a fault.
+---What a call to another node may end with, when that node or the way there has a fault. A node
+---without descriptors finds no modules.
 local EXPECTED <const> = { dead_node = true, timeout = true, dead_service = true }
 
 ---@async
@@ -45,7 +51,8 @@ local function try(what, func, ...)
 	pending = pending - 1
 	local err = tostring(result[2])
 	if not result[1] and not EXPECTED[skynet.error_kind(result[2]) or ""]
-		and not err:find "cannot be reached" and not err:find "has no multicast service" then
+		and not err:find "cannot be reached" and not err:find "has no multicast service"
+		and not err:find "no node has the name" and not err:find "module '.-' not found" then
 		fault("%s: %s", what, err)
 	end
 	return table.unpack(result, 1, result.n)
@@ -117,6 +124,35 @@ local function ask_by_name(name, expected)
 	end
 end
 
+---The first node that asks for nothing takes the name.
+---@async
+local function rove()
+	local ok, answer = try("rove", skynet.call_timeout, CALL_CS, ROVER, "lua", "who")
+	if not ok then
+		skynet.send(".cslave", "lua", "REGISTER", ROVER, skynet.self())
+	elseif math.type(answer) ~= "integer" then
+		fault("%s is %s", ROVER, answer)
+	end
+end
+
+---Names that come and go must not disturb others. This node itself has it.
+---@async
+local function pass_by()
+	cluster.register(PASSING)
+	try("query", cluster.query, nil, PASSING)
+	cluster.unregister(PASSING)
+end
+
+---What operators ask for.
+---@async
+local function inspect()
+	try("links", skynet.call, ".clusterd", "lua", "links")
+	try("stat", skynet.call, ".launcher", "lua", "STAT", CALL_CS)
+	if pcall(cluster.open, "n" .. id) then
+		fault "the address can be opened twice"
+	end
+end
+
 ---@async
 local function watch(other)
 	while true do
@@ -128,14 +164,14 @@ local function watch(other)
 end
 
 ---@async
-local function repeatedly(func)
+local function repeatedly(func, pause)
 	local number = 0
 	while true do
 		if running then
 			number = number + 1
 			func(number)
 		end
-		skynet.sleep(PAUSE_CS)
+		skynet.sleep(pause or PAUSE_CS)
 	end
 end
 
@@ -143,6 +179,12 @@ local command = {}
 
 function command.who()
 	return id
+end
+
+---Who has the name that moves.
+---@async
+function command.rover()
+	return skynet.call_timeout(CALL_CS, ROVER, "lua", "who")
 end
 
 function command.run(on)
@@ -217,6 +259,9 @@ skynet.start(function()
 		end)
 	end
 	skynet.fork(repeatedly, use_datacenter)
+	skynet.fork(repeatedly, rove, SLOW_CS)
+	skynet.fork(repeatedly, pass_by)
+	skynet.fork(repeatedly, inspect, SLOW_CS)
 	skynet.fork(repeatedly, function(number)
 		skynet.fork(wait_for_value, number)
 		skynet.sleep(PAUSE_CS)

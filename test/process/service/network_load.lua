@@ -13,6 +13,7 @@ local BIG_SIZE <const> = tonumber(skynet.getenv "network_big_size" or 100000)
 local HUGE_EACH <const> = tonumber(skynet.getenv "network_huge_each" or math.maxinteger)
 local HUGE_SIZE <const> = 2 << 20
 local SMALL_SIZE <const> = 200
+local LINKS <const> = skynet.getenv "network_links" or "harbor cluster"
 local id <const> = tonumber(skynet.getenv "harbor")
 
 ---@class network_stream
@@ -56,6 +57,22 @@ link.cluster = {
 	end,
 }
 
+---Target to the proxy of its sink.
+---@type table<integer, integer>
+local proxies = {}
+
+link.proxy = {
+	send = function(target, ...)
+		skynet.send(proxies[target], "lua", ...)
+	end,
+	call = function(target, ...)
+		return skynet.call(proxies[target], "lua", ...)
+	end,
+	call_timeout = function(target, ...)
+		return skynet.call_timeout(DEADLINE_CS, proxies[target], "lua", ...)
+	end,
+}
+
 ---The next message of a stream. It must be sent before the task yields.
 local function next_message(stream)
 	stream.number = stream.number + 1
@@ -89,7 +106,7 @@ local function call(stream, func, target)
 	add(stream, what, 1)
 end
 
----@param kind "harbor"|"cluster"
+---@param kind "harbor"|"cluster"|"proxy"
 local function drive(kind, target)
 	local name = kind .. target
 	local stream = { key = ("n%d %x %s"):format(id, skynet.hpc(), name), number = 0, count = {} }
@@ -121,8 +138,12 @@ local command = {}
 function command.start(targets)
 	running, streams = running + 1, {}
 	for _, target in ipairs(targets) do
-		drive("harbor", target)
-		drive("cluster", target)
+		proxies[target] = cluster.proxy("n" .. target, "@sink")
+	end
+	for _, target in ipairs(targets) do
+		for kind in LINKS:gmatch "%a+" do
+			drive(kind, target)
+		end
 	end
 	skynet.retpack(true)
 end
