@@ -8,6 +8,8 @@
 
 #include "skynet_malloc.h"
 
+#define NOTES_MAX  256  /* tags that wait for their requests */
+#define TAG_MAX    1023 /* bytes of one that another service has sent */
 #define FRAME_MAX  3
 #define LINE_MAX_  512
 #define LOOK_DEPTH 16 /* frames looked at to find FRAME_MAX that are Lua */
@@ -48,9 +50,25 @@ trace_send(struct lua_service *service, struct address to, const char *tag) {
 	service_send(service, to, 0, PTYPE_RESERVED_TRACE, 0, (void *)tag, strlen(tag));
 }
 
+/* Drops the oldest tags behind the first `kept`: their requests have been lost, or a peer sends
+ * tags alone. */
+static void
+drop_notes(struct lua_service *service, int kept) {
+	struct trace_note **at = &service->traces;
+	while (*at != NULL && kept-- > 0)
+		at = &(*at)->next;
+	while (*at != NULL) {
+		struct trace_note *note = *at;
+		*at = note->next;
+		skynet_free(note);
+	}
+}
+
 void
 trace_note_add(struct lua_service *service, uint32_t source, const void *tag, size_t size) {
 	skynet_free(trace_note_take(service, source));
+	drop_notes(service, NOTES_MAX - 1);
+	size = size < TAG_MAX ? size : TAG_MAX;
 	struct trace_note *note = skynet_malloc(sizeof *note + size + 1);
 	note->next = service->traces;
 	note->source = source;

@@ -15,7 +15,8 @@ void trace_log_frames(
 /// Sends the tag of a traced task ahead of its request to `to`.
 void trace_send(struct lua_service *service, struct address to, const char *tag);
 
-/// Keeps the tag that `source` has sent ahead of its next request. Borrows `tag`.
+/// Keeps the tag that `source` has sent ahead of its next request; the oldest one goes when there
+/// are too many. Borrows `tag`.
 void trace_note_add(struct lua_service *service, uint32_t source, const void *tag, size_t size);
 
 /// Gives the tag that `source` has sent ahead, and forgets it; end with skynet_free. NULL: none.

@@ -74,6 +74,20 @@ tap.run(function()
 	msg, size = skynet.tracecall("a\27[2Jb\nc\0", peer, "lua",
 		skynet.packstring "local skynet = require 'skynet' skynet.ret(skynet.tracetag())")
 	tap.is(skynet.tostring(msg, size), "a?[2Jb?c", "control characters of a tag are replaced")
+	-- tags whose requests never come, as another node may send them
+	local proto = { name = "tags", id = skynet.PTYPE_TRACE, pack = tostring }
+	skynet.register_protocol(proto)
+	for i = 1, 1000 do
+		skynet.redirect(peer, 0xf00000 + i, "tags", 0, "tag" .. i)
+	end
+	local function tag_of(source)
+		skynet.redirect(peer, source, "lua", 0, skynet.pack "state.tag = require('skynet').tracetag()")
+		return subject.eval(peer, "return state.tag or 'none'")
+	end
+	tap.is(tag_of(0xf00000 + 1000), "tag1000", "a tag waits for its request")
+	tap.is(tag_of(0xf00000 + 1), "none", "but not for ever when others come")
+	skynet.redirect(peer, 0xf00000, "tags", 0, ("x"):rep(5000))
+	tap.is(#tag_of(0xf00000), 1023, "what is too long for a tag is cut")
 	skynet.tracelog("my-tag", "plain")
 	skynet.tracelog("my-tag", "with frames", 1)
 	tap.eventually(function() return has(lines "my-tag", "^with frames : @.*:%d+") end,
