@@ -148,7 +148,9 @@ end
 ---@param ... any
 function M.dispatch(_session, _address, name, ...)
 	local f = command[name]
-	assert(f, name)
+	if not f then
+		error(("unknown debug command '%s'"):format(tostring(name)), 0)
+	end
 	f(...)
 end
 

@@ -1,5 +1,5 @@
----The debug console with a password.
--- config: console_password = "open sesame"
+---The debug console with a password, and without a folder for message logs.
+-- config: console_password = "open sesame"; logpath = false
 local skynet = require "skynet"
 local socket = require "skynet.socket"
 local tap = require "tap"
@@ -25,6 +25,8 @@ local function lets_in()
 	local fd = connect()
 	tap.is(ask(fd, "auth open sesame\r"), "<CMD OK>", "takes the password")
 	tap.is(ask(fd, "getenv harbor"), "harbor\t0", "runs commands afterwards")
+	tap.like(ask(fd, "logon 1"), "^Need the setting logpath", "says that messages cannot be logged")
+	tap.like(ask(fd, "log puppet"), "^Need the setting logpath", "for a new service neither")
 	socket.close(fd)
 	fd = connect()
 	local text, mark = ask(fd, "getenv harbor")

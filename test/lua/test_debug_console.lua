@@ -92,7 +92,8 @@ local function services()
 	succeeds("dbgcmd " .. short .. " MEM", "^%d+", "dbgcmd shows a number")
 	succeeds("dbgcmd " .. short .. " SUPPORT lua", "^true$", "dbgcmd shows a boolean")
 	fails("dbgcmd " .. short, "^Need a debug command", "dbgcmd refuses no command")
-	fails("dbgcmd " .. short .. " NONSENSE", "", "dbgcmd refuses an unknown command")
+	fails("dbgcmd " .. short .. " NONSENSE", "unknown debug command 'NONSENSE'",
+		"dbgcmd refuses an unknown command")
 	succeeds("trace " .. short, "^$", "trace says nothing")
 	succeeds("trace " .. short .. " on", "^$", "trace takes on")
 	succeeds("trace " .. short .. " lua off", "^$", "trace takes a protocol and off")
@@ -119,6 +120,7 @@ local function services()
 			command .. " refuses a service of another node")
 	end
 	fails("ping " .. short, "call to invalid address", "ping shows that a service is dead")
+	fails("ping 1", "call failed: timeout", "ping does not wait for ever for a service in C")
 end
 
 local function starting()

@@ -170,9 +170,12 @@ is "and_is_removed_by_a_stop" "$status" 3
 node start game7 nosuch
 is "an_unknown_role_is_an_error_that_names_the_known_ones" "$status $err" \
 	"2 start_node: unknown role 'nosuch' of node 'game7'; those in '$SKYNET_CONFIG' are: data fails game holds wrong"
-SKYNET_CONFIG=$SKYNET_CONFIG/none node start game7
+configs=$SKYNET_CONFIG
+SKYNET_CONFIG=$configs/none
+node start game7
+SKYNET_CONFIG=$configs
 is "so_is_a_folder_that_is_none" "$status $err" \
-	"2 start_node: no folder '$SKYNET_CONFIG/none' with configs (see SKYNET_CONFIG)"
+	"2 start_node: no folder '$configs/none' with configs (see SKYNET_CONFIG)"
 node start a/b game
 like "a_name_is_no_path" "$status $err" "2 start_node: 'a/b' is no name of a node*"
 node start x ../conf/config.game

@@ -98,6 +98,12 @@ local function needed(text, what)
 	return text
 end
 
+local function check_logpath()
+	if not skynet.getenv "logpath" then
+		fail "Need the setting logpath, the folder of these files"
+	end
+end
+
 ---@param text string?
 ---@return boolean?
 local function switch_of(text)
@@ -183,6 +189,7 @@ end)
 
 define("log NAME ARGS...", "Start a Lua service with its messages logged", function(_, name, ...)
 	needed(name, "a name")
+	check_logpath()
 	local ok, address = pcall(launcher_call, "LOGLAUNCH", "snlua", name, ...)
 	return started(ok, address, name, ...)
 end)
@@ -221,7 +228,8 @@ end)
 
 define("ping A", "Round trip to a service in centiseconds", function(_, address)
 	local handle, begin = address_of(address), skynet.now()
-	debug_call(handle, "PING")
+	-- a service in C never answers
+	skynet.call_timeout(TIMEOUT, handle, "debug", "PING")
 	return tostring(skynet.now() - begin)
 end)
 
@@ -274,7 +282,9 @@ define("trace A [PROTO] [on/off]", "Trace requests to a service", function(_, ad
 end)
 
 define("logon A", "Log the messages of a service to a file", function(_, address)
-	core.command("LOGON", skynet.address(own_address_of(address)))
+	address = own_address_of(address)
+	check_logpath()
+	core.command("LOGON", skynet.address(address))
 end)
 
 define("logoff A", "Stop logging the messages of a service", function(_, address)
