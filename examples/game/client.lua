@@ -48,7 +48,7 @@ end
 ---@param name string
 ---@return client.player
 local function enter(name)
-	local answer
+	local answer, told
 	for _ = 1, ATTEMPTS do
 		-- The first time this makes an account, later it is refused.
 		connection.ask_login(host, port, ("register %s %s"):format(name, PASSWORD))
@@ -57,6 +57,11 @@ local function enter(name)
 		if player then
 			show(name, answer)
 			return { name = name, connection = player }
+		elseif answer:find "^error" and not answer:find "again$" then
+			break
+		elseif answer ~= told then
+			skynet.error(("client: %s waits for %s:%d: %s"):format(name, host, port, answer))
+			told = answer
 		end
 		skynet.sleep(PAUSE)
 	end
@@ -109,11 +114,12 @@ end
 skynet.start(function()
 	skynet.fork(function()
 		local ok, reason = pcall(play)
-		if not ok then
+		if ok then
+			skynet.error "client: the session is over"
+			skynet.abort()
+		else
 			skynet.error("client: " .. reason)
 			skynet.abort(EXIT_FAILED, reason)
 		end
-		skynet.error "client: the session is over"
-		skynet.abort()
 	end)
 end)

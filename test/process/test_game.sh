@@ -42,6 +42,11 @@ run client -D "login_port=$login_port"
 is "two_players_play_a_session" "$status $err" "0 "
 check "to_its_end" contains "$TEST_TMP/client.out" "client: the session is over"
 
+run client -D "login_port=$login_port" -D players=no-name
+is "a_session_that_fails_says_why" "$status ${err##*: }" \
+	"1 error a name has letters, digits and '_', at most 16"
+check "and_not_that_it_is_over" sh -c '! grep -q "session is over" "$1"' sh "$TEST_TMP/client.out"
+
 # ---- Players on two game nodes ----
 
 driver
