@@ -64,7 +64,7 @@ struct skynet_node {
 	uint32_t stop_current;       /* handle whose hook is running; 0: none */
 	_Atomic(uint32_t) stop_done; /* handle whose hook has ended last */
 	int32_t stop_left;           /* past the deadline: service_count at the last look */
-	int stop_looks;              /* past the deadline: looks since that count changed */
+	int stop_looks;              /* past the deadline: looks since it passed or that changed */
 };
 
 /// The sockets of the process.

@@ -23,7 +23,9 @@
 #include "kernel/service.h"
 #include "kernel/timeout.h"
 
-/* Past its deadline a node is looked at about once a millisecond. */
+/* Past its deadline a node is looked at about once a millisecond. Looks are counted instead of more
+ * time, because the whole machine may have stood still when the deadline passed. */
+#define LOOKS_LATE   500 /* looks before the stop is given up */
 #define LOOKS_HELD   500 /* looks in which no service ends, before the node counts as held */
 #define LOOKS_LOGGED 100 /* further looks, for the log to be written */
 
@@ -426,7 +428,7 @@ name_holder(struct skynet_node *node) {
 
 /* Waits for retired services to end. A service that does not return from its message cannot be
  * ended; past the deadline, when no service has ended in LOOKS_HELD looks, the node counts as held.
- * Looks are counted instead of time, because the whole machine may have stood still. */
+ */
 static void
 watch_end(struct skynet_node *node, uint64_t now_ns) {
 	int32_t left = atomic_load_explicit(&node->service_count, memory_order_relaxed);
@@ -443,6 +445,14 @@ watch_end(struct skynet_node *node, uint64_t now_ns) {
 		runtime_node_held(node);
 }
 
+/* Whether stop hooks, or sockets with something to send, have had their time. */
+static bool
+is_late(struct skynet_node *node, uint64_t now_ns) {
+	if (node->stop_deadline_ns == 0 || now_ns < node->stop_deadline_ns)
+		return false;
+	return ++node->stop_looks > LOOKS_LATE;
+}
+
 bool
 node_stop_step(struct skynet_node *node, uint64_t now_ns) {
 	int state = atomic_load_explicit(&node->state, memory_order_relaxed);
@@ -450,7 +460,7 @@ node_stop_step(struct skynet_node *node, uint64_t now_ns) {
 		return false;
 	if (state == NODE_ABORTING)
 		watch_end(node, now_ns);
-	else if (node->stop_deadline_ns != 0 && now_ns >= node->stop_deadline_ns)
+	else if (is_late(node, now_ns))
 		give_up(node);
 	else if (state == NODE_STOPPING)
 		step_hooks(node, now_ns);

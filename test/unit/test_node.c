@@ -435,9 +435,26 @@ an_orderly_stop_that_takes_too_long_names_the_service(void **state) {
 	skynet_runtime_stop(fixture->stepped.runtime, true);
 	run();
 	advance_ms(1100);
+	for (int i = 0; i < 1000; i++)
+		run();
 	assert_int_equal(a->released, 1);
 	assert_int_equal(skynet_node_exit_code(fixture->stepped.node), 1);
 	assert_non_null(strstr(skynet_node_reason(fixture->stepped.node), ":01000002 .slow"));
+}
+
+static void
+a_stop_hook_that_stood_still_past_the_timeout_may_end(void **state) {
+	(void)state;
+	struct recorder *a = &fixture->recorders[0];
+	skynet_stop_hook(a->context, true);
+	skynet_runtime_stop(fixture->stepped.runtime, true);
+	run();
+	advance_ms(10000);
+	assert_int_equal(a->released, 0);
+	skynet_stop_done(a->context);
+	run();
+	assert_int_equal(a->released, 1);
+	assert_int_equal(skynet_node_exit_code(fixture->stepped.node), 0);
 }
 
 static void
@@ -624,6 +641,7 @@ main(void) {
 		TEST(the_log_service_outlives_the_others),
 		TEST(an_orderly_stop_asks_the_newest_service_first),
 		TEST(an_orderly_stop_that_takes_too_long_names_the_service),
+		TEST(a_stop_hook_that_stood_still_past_the_timeout_may_end),
 		TEST(a_node_whose_service_does_not_end_is_held),
 		TEST(a_boot_that_fails_because_of_a_stop_lets_it_go_on),
 		TEST(bounded_mailboxes_reject_and_tell),
