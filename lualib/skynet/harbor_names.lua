@@ -1,6 +1,6 @@
 ---The global names that a node knows, and who waits for one. For the services cslave and cdummy.
 ---@class skynet.harbor_names
-local M = {}
+local names = {}
 
 local skynet = require "skynet"
 local control = require "skynet.harbor_control"
@@ -29,14 +29,14 @@ local network = {
 }
 
 ---@param tell { registered: fun(name: string, handle: integer), asked: fun(name: string) }
-function M.connect(tell)
+function names.connect(tell)
 	network = tell
 end
 
 ---A name has this handle from now on.
 ---@param name string
 ---@param handle integer
-function M.learn(name, handle)
+function names.learn(name, handle)
 	handles[name] = handle
 	wanted[name] = nil
 	transport.name(name, handle)
@@ -49,7 +49,7 @@ end
 
 ---Forget the names of a node.
 ---@param id integer  harbor id
-function M.forget_node(id)
+function names.forget_node(id)
 	for name, handle in pairs(handles) do
 		if control.harbor_of(handle) == id then
 			handles[name] = nil
@@ -59,7 +59,7 @@ end
 
 ---Forget the names of all nodes but those for which `is_kept` gives true.
 ---@param is_kept fun(id: integer): boolean
-function M.forget_others(is_kept)
+function names.forget_others(is_kept)
 	for name, handle in pairs(handles) do
 		if not is_kept(control.harbor_of(handle)) then
 			handles[name] = nil
@@ -70,7 +70,7 @@ end
 ---Tell the network again: which names are of node `id`, and what is asked for. What is known is
 ---asked for too: a name may have gone to another node, and who had it says nothing of it any more.
 ---@param id integer  harbor id
-function M.repeat_all(id)
+function names.repeat_all(id)
 	for name, handle in pairs(handles) do
 		if control.harbor_of(handle) == id then
 			network.registered(name, handle)
@@ -111,10 +111,10 @@ end
 
 ---Requests; they raise what their sender has done wrong.
 ---@type table<"REGISTER"|"QUERYNAME", fun(...)>
-M.command = {}
+names.command = {}
 
 ---name handle: raises when the name is taken.
-function M.command.REGISTER(name, handle)
+function names.command.REGISTER(name, handle)
 	check_name(name)
 	handle = math.tointeger(handle)
 	if not control.is_handle(handle) then
@@ -123,13 +123,13 @@ function M.command.REGISTER(name, handle)
 	if handles[name] then
 		error(("global name '%s' is taken by %s"):format(name, skynet.address(handles[name])))
 	end
-	M.learn(name, handle)
+	names.learn(name, handle)
 	network.registered(name, handle)
 	skynet.ret()
 end
 
 ---name: its handle; waits until there is one, for ever if need be. `.name` is answered at once.
-function M.command.QUERYNAME(name)
+function names.command.QUERYNAME(name)
 	if type(name) ~= "string" then
 		error "a name is a string"
 	end
@@ -153,4 +153,4 @@ function M.command.QUERYNAME(name)
 	end
 end
 
-return M
+return names

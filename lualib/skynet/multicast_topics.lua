@@ -269,7 +269,6 @@ function command.CLOSE(_, theirs)
 	outbox.close(theirs)
 end
 
-
 ---A topic has no subscriber here any more.
 ---@param topic string
 function topics.closed(topic)
