@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/hash.h"
+
 #define TYPE_NUMERIC 0x00
 #define TYPE_BEGIN   0x01
 #define TYPE_PART    0x02
@@ -120,9 +122,8 @@ cluster_address_read(const char *bytes, size_t size, struct cluster_address *add
 
 uint32_t
 cluster_target(const struct cluster_address *address) {
-	uint32_t form = 0, hash = 2166136261u ^ address->handle;
-	for (size_t i = 0; i < address->name_size; i++)
-		hash = (hash ^ (unsigned char)address->name[i]) * 16777619u;
+	uint32_t form = 0;
+	uint32_t hash = hash_bytes(HASH_START ^ address->handle, address->name, address->name_size);
 	if (address->name != NULL && address->name_size > 0)
 		form = address->name[0] == '@' ? 1 : address->name[0] == '.' ? 2 : 3;
 	return form << CLUSTER_TARGET_FORM | (hash ^ hash >> 30) >> 2;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "clusteragent.h"
 
 #define GLOBAL_NAME_MAX 15
@@ -149,9 +150,7 @@ is_fence(const struct agent_request *request) {
 
 static struct known_name *
 place_of(struct clusteragent *agent, const char *name) {
-	uint32_t hash = 2166136261u;
-	for (const char *at = name; *at != '\0'; at++)
-		hash = (hash ^ (unsigned char)*at) * 16777619u;
+	uint32_t hash = hash_text(name);
 	return &agent->known[(hash ^ hash >> 16) & (CLUSTER_KNOWN_MAX - 1)];
 }
 

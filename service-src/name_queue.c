@@ -2,12 +2,11 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "skynet_malloc.h"
 
 #define QUEUE_CAPACITY_MIN 8
 #define TABLE_CAPACITY_MIN 32
-#define FNV_START          2166136261u
-#define FNV_PRIME          16777619u
 
 /* ---- queue ---- */
 
@@ -90,10 +89,7 @@ message_queue_fini(struct message_queue *queue) {
 
 static size_t
 home_of(const struct name_table *table, const char *name) {
-	uint32_t hash = FNV_START;
-	for (size_t i = 0; i < NAME_SIZE; i++)
-		hash = (hash ^ (unsigned char)name[i]) * FNV_PRIME;
-	return hash & (table->capacity - 1);
+	return hash_bytes(HASH_START, name, NAME_SIZE) & (table->capacity - 1);
 }
 
 /* The place of a name: it is there or it is free. */

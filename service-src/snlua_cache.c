@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/lock.h"
 #include "snlua_parts.h"
 
@@ -89,14 +90,6 @@ code_cache_clear(struct code_cache *cache) {
 		dropped = blob->next;
 		blob_drop(blob);
 	}
-}
-
-static uint32_t
-hash_text(const char *text) {
-	uint32_t hash = 2166136261u; /* FNV-1a */
-	for (; *text != '\0'; text++)
-		hash = (hash ^ (uint8_t)*text) * 16777619u;
-	return hash;
 }
 
 /// The blob in the table, not counted. The lock is held.

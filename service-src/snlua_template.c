@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/hash.h"
 #include "base/lock.h"
 #include "snlua_parts.h"
 
@@ -150,14 +151,6 @@ templates_clear(struct templates *templates) {
 	}
 }
 
-static uint32_t
-hash_name(const char *name) {
-	uint32_t hash = 2166136261u; /* FNV-1a */
-	for (; *name != '\0'; name++)
-		hash = (hash ^ (uint8_t)*name) * 16777619u;
-	return hash;
-}
-
 /// The entry of a script, NULL when there is none. The lock is held.
 static struct entry *
 find_entry(struct templates *templates, const char *name, uint32_t hash) {
@@ -170,7 +163,7 @@ find_entry(struct templates *templates, const char *name, uint32_t hash) {
 /// As find_entry, and adds one unless there are too many. The lock is held.
 static struct entry *
 have_entry(struct templates *templates, const char *name) {
-	uint32_t hash = hash_name(name);
+	uint32_t hash = hash_text(name);
 	struct entry *entry = find_entry(templates, name, hash);
 	if (entry != NULL || templates->count == TEMPLATES_MAX)
 		return entry;
@@ -295,7 +288,7 @@ finish_entry(struct snlua *service, struct files files, lua_CFunction prepare) {
 	struct template *template = build_template(service, files, prepare);
 	mutex_acquire(&templates->lock);
 	struct entry *entry = templates->generation == use->generation
-				      ? find_entry(templates, use->name, hash_name(use->name))
+				      ? find_entry(templates, use->name, hash_text(use->name))
 				      : NULL;
 	if (entry != NULL) {
 		entry->state = template != NULL ? ENTRY_READY : ENTRY_NONE;
@@ -414,7 +407,7 @@ note_launch(struct snlua *service) {
 	lua_pop(service->L, 1);
 	mutex_acquire(&templates->lock);
 	struct entry *entry = templates->generation == use->generation
-				      ? find_entry(templates, use->name, hash_name(use->name))
+				      ? find_entry(templates, use->name, hash_text(use->name))
 				      : NULL;
 	if (entry != NULL && entry->state == ENTRY_NEW) {
 		entry->state = ENTRY_NOTED;

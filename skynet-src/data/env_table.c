@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/lock.h"
 #include "skynet_malloc.h"
 
@@ -28,9 +29,7 @@ struct env_table {
 
 static uint32_t
 bucket_of(const char *key) {
-	uint32_t hash = 2166136261u; /* FNV-1a */
-	for (; *key != '\0'; key++)
-		hash = (hash ^ (unsigned char)*key) * 16777619u;
+	uint32_t hash = hash_text(key);
 	return (hash ^ hash >> 16) % BUCKET_COUNT;
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/lock.h"
 #include "skynet_malloc.h"
 
@@ -154,14 +155,6 @@ handle_table_alloc(struct handle_table *table) {
 }
 
 /* ---- names ---- */
-
-static uint32_t
-hash_text(const char *text) {
-	uint32_t hash = 2166136261u; /* FNV-1a */
-	for (; *text != '\0'; text++)
-		hash = (hash ^ (unsigned char)*text) * 16777619u;
-	return hash;
-}
 
 static struct handle_name **
 find_name(struct handle_table *table, const char *text, uint32_t hash) {

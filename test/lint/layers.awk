@@ -61,7 +61,7 @@ function uses(target) {
 	if (module in rank && rank[target] > rank[module])
 		problem(file ":" FNR ": uses '" target "', which stands below it")
 	if (module ~ /^(service|lualib)-src\// && target ~ /^skynet-src\/[a-z]+\// &&
-		target != "skynet-src/base/lock")
+		target !~ /^skynet-src\/base\/(hash|lock)$/)
 		problem(file ":" FNR ": uses '" target "', which is not public")
 }
 
