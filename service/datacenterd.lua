@@ -5,7 +5,7 @@
 ---waited for ends there.
 local skynet = require "skynet"
 require "skynet.manager"
-local harbor = require "skynet.harbor"
+local harbor_watch = require "skynet.harbor_watch"
 
 ---A list of waiters is looked through for dead ones when it has grown to this length.
 local PRUNE_FIRST <const> = 16
@@ -121,21 +121,8 @@ local function forget_dead(node, lost)
 	return next(node.children) == nil
 end
 
----Harbor ids of nodes that are watched.
----@type table<integer, boolean>
-local watched = {}
-
----Forget who waits on a node when the link to it breaks.
----@async
----@param id integer
-local function watch(id)
-	watched[id] = true
-	pcall(function()
-		-- a link that is not up yet would count as broken
-		harbor.connect(id)
-		harbor.link(id)
-	end)
-	watched[id] = nil
+---@param id integer  harbor id of a lost node
+local function forget_node(id)
 	forget_dead(awaited, id)
 end
 
@@ -149,9 +136,7 @@ local function add_waiter(node)
 	local _, source = skynet.context()
 	local id, remote = skynet.harbor(source)
 	table.insert(waiters, { response = skynet.response(), node = remote and id or nil })
-	if remote and not watched[id] then
-		skynet.fork(watch, id)
-	end
+	harbor_watch.node_of(source, forget_node)
 end
 
 ---Note that the current request waits for a path.

@@ -7,7 +7,7 @@
 ---forgotten when the service or the link to its node is gone.
 local skynet = require "skynet"
 require "skynet.manager"
-local harbor = require "skynet.harbor"
+local harbor_watch = require "skynet.harbor_watch"
 local report = require "skynet.service_report"
 
 local SNAX <const> = "snaxd"
@@ -41,9 +41,6 @@ local entries = {}
 ---Managers of the other nodes, by harbor id; only where the master is.
 ---@type table<integer, integer>
 local managers = {}
-
----Harbor ids whose link somebody watches.
-local watched_nodes = {}
 
 ---@return service_mgr.waiter
 local function this_request()
@@ -96,19 +93,6 @@ local function forget_node(id)
 	end
 end
 
----@async
----@param id integer
-local function watch_node(id)
-	watched_nodes[id] = true
-	pcall(function()
-		-- a link that is not up yet would count as broken
-		harbor.connect(id)
-		harbor.link(id)
-	end)
-	watched_nodes[id] = nil
-	forget_node(id)
-end
-
 ---Forget a service once it is gone: its answer to LINK is the end of its life.
 ---@async
 ---@param key string
@@ -122,21 +106,13 @@ local function watch_service(key, entry)
 	end
 end
 
----@param address integer
-local function watch_node_of(address)
-	local id, remote = skynet.harbor(address)
-	if remote and not watched_nodes[id] then
-		skynet.fork(watch_node, id)
-	end
-end
-
 ---@param key string
 ---@param entry service_mgr.entry
 ---@param address integer
 local function ready(key, entry, address)
 	entry.state, entry.address = STATE.READY, address
 	skynet.fork(watch_service, key, entry)
-	watch_node_of(address)
+	harbor_watch.node_of(address, forget_node)
 end
 
 ---@async
@@ -212,7 +188,7 @@ local function obtain(key, start, ...)
 		skynet.retpack(nil, entry.error)
 	elseif entry.state == STATE.LAUNCHING or not start then
 		local waiter = this_request()
-		watch_node_of(waiter.source)
+		harbor_watch.node_of(waiter.source, forget_node)
 		waiter.response = skynet.response()
 		table.insert(entry.waiters, waiter)
 	else
@@ -384,7 +360,7 @@ local function serve_network()
 		local id, remote = skynet.harbor(address)
 		if remote then
 			managers[id] = address
-			watch_node_of(address)
+			harbor_watch.node_of(address, forget_node)
 		end
 		skynet.retpack(nil)
 	end
