@@ -4,7 +4,7 @@
  * messages for other nodes as PTYPE_SYSTEM (skynet_harbor.h). The slave (service/cslave.lua) sends
  * as PTYPE_HARBOR:
  *     N name              the source of the message has this global name
- *     S fd id [beat]      a dialed connection to that node; "beat": it answers heartbeats
+ *     S fd id [beat]      a dialled connection to that node; "beat": it answers heartbeats
  *     A fd id             an accepted connection, from which the id has been read
  *     C id                close the link
  *     F                   there is a master again: forget the names of other nodes, and
@@ -342,16 +342,16 @@ forget_foreign_name(void *ud, struct name_entry *entry) {
 }
 
 static void
-command_socket(struct harbor *harbor, bool dialed, const char *text) {
+command_socket(struct harbor *harbor, bool dialled, const char *text) {
 	unsigned long fd, id;
 	const char *rest = text;
 	if (!parse_number(&rest, INT_MAX, &fd) || !parse_number(&rest, HARBOR_COUNT - 1, &id) ||
 		fd == 0 || id == 0 || (int)id == harbor->id) {
-		skynet_error(harbor->context, "error: invalid command '%c %s'", dialed ? 'S' : 'A',
+		skynet_error(harbor->context, "error: invalid command '%c %s'", dialled ? 'S' : 'A',
 			text);
 		return;
 	}
-	harbor_link_open(&harbor->links[id], (int)fd, dialed, strcmp(rest, " beat") == 0);
+	harbor_link_open(&harbor->links[id], (int)fd, dialled, strcmp(rest, " beat") == 0);
 }
 
 /* The link to the node whose id a command begins with, NULL when that is no id of another node. */

@@ -208,7 +208,7 @@ on_frame(void *ud, const struct harbor_frame *frame) {
 	}
 }
 
-/* The first bytes are not the id of the node that was dialed: another node, or one that wants to
+/* The first bytes are not the id of the node that was dialled: another node, or one that wants to
  * authenticate. Closes the link with the reason. */
 static void
 refuse_peer(struct harbor_link *link, int id, const char *bytes, size_t size) {
@@ -279,9 +279,9 @@ forget_socket(struct harbor_link *link) {
 }
 
 void
-harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
+harbor_link_open(struct harbor_link *link, int fd, bool dialled, bool beats) {
 	struct harbor *harbor = link->harbor;
-	bool crossed = link->fd != NO_SOCKET && link->state != LINK_UP && link->dialed && !dialed;
+	bool crossed = link->fd != NO_SOCKET && link->state != LINK_UP && link->dialled && !dialled;
 	if (crossed && link->id < harbor->id)
 		forget_socket(link);
 	if (link->fd != NO_SOCKET) {
@@ -295,7 +295,7 @@ harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats) {
 	set_socket(link, fd);
 	link->local = false;
 	link->state = LINK_TAKING;
-	link->dialed = dialed;
+	link->dialled = dialled;
 	link->beats = beats;
 	link->ping_ns = link->rtt_ns = 0;
 	link->parts = false;
@@ -317,7 +317,7 @@ harbor_link_taken(struct harbor_link *link) {
 		return;
 	/* The id is sent only now: before, the answer of the peer could have gone to the slave. */
 	harbor_send_id(link);
-	if (link->dialed)
+	if (link->dialled)
 		link->state = LINK_HANDSHAKE;
 	else
 		go_up(link);

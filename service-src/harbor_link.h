@@ -22,7 +22,7 @@
 enum link_state {
 	LINK_WAIT,      /* not linked so far: messages are queued, up to ten seconds */
 	LINK_TAKING,    /* the socket still belongs to the slave: messages are queued */
-	LINK_HANDSHAKE, /* dialed, own id sent, the peer's id has not come: they are queued */
+	LINK_HANDSHAKE, /* dialled, own id sent, the peer's id has not come: they are queued */
 	LINK_UP,        /* frames are read and written */
 	LINK_DOWN,      /* lost, or no network: messages are refused until there is a new socket */
 };
@@ -33,7 +33,7 @@ struct harbor_link {
 	int fd; /* socket id, NO_SOCKET */
 	enum link_state state;
 	bool local;   /* the node runs in this process: the kernel delivers, `state` is LINK_DOWN */
-	bool dialed;  /* this end has made the connection */
+	bool dialled; /* this end has made the connection */
 	bool beats;   /* the peer answers heartbeats */
 	bool touched; /* its id is in `touched` of the harbor */
 	uint64_t heard_ns;          /* when bytes came last */
@@ -71,10 +71,10 @@ struct harbor {
 /// The link that uses a socket, NULL when there is none.
 struct harbor_link *harbor_find_link(struct harbor *harbor, int fd);
 
-/// Begins to use socket `fd` for a link, or closes it when the link has a socket already. `dialed`:
-/// this end has made the connection. When two nodes dial each other at once, both stay with the
-/// connection that the lower id has made. `beats`: the peer is known to answer heartbeats.
-void harbor_link_open(struct harbor_link *link, int fd, bool dialed, bool beats);
+/// Begins to use socket `fd` for a link, or closes it when the link has a socket already.
+/// `dialled`: this end has made the connection. When two nodes dial each other at once, both stay
+/// with the connection that the lower id has made. `beats`: the peer is known to answer heartbeats.
+void harbor_link_open(struct harbor_link *link, int fd, bool dialled, bool beats);
 
 /// The events of the socket come to this service from here on, no longer to the slave: the
 /// handshake can begin.

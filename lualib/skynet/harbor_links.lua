@@ -4,7 +4,7 @@
 ---A peer is `open` while the C service has a socket for it or needs none, because the node runs in
 ---this process; `up` while messages can be sent, and `linked` from then until the link breaks or,
 ---for a node of the reference, the master says that it is gone. Whoever has been told an address by
----the master dials; nodes of ours are dialed again when a link breaks.
+---the master dials; nodes of ours are dialled again when a link breaks.
 ---@class skynet.harbor_links
 local links = {}
 
@@ -24,7 +24,7 @@ local FOREIGN_DIALS <const> = 5
 ---@field open boolean?  there is a socket, or no need of one
 ---@field up boolean?
 ---@field linked boolean
----@field dialing boolean?
+---@field dialling boolean?
 ---@field renewed boolean?  another process has the id now: dial it when the old link has ended
 ---@field breaks function[]  responses owed when the link breaks
 ---@field connects function[]  responses owed when the link is made
@@ -77,11 +77,11 @@ end
 
 ---@param peer skynet.harbor_links.peer
 ---@param fd integer
----@param dialed boolean
-local function hand_over(peer, fd, dialed)
+---@param dialled boolean
+local function hand_over(peer, fd, dialled)
 	socket.abandon(fd)
 	peer.open = true
-	transport.open(peer.id, fd, dialed, peer.ours)
+	transport.open(peer.id, fd, dialled, peer.ours)
 end
 
 ---Dial once. False when the node cannot be reached; true also when there is no need to any more.
@@ -112,12 +112,12 @@ end
 ---@async
 ---@param peer skynet.harbor_links.peer
 local function dial(peer)
-	if peer.dialing then
+	if peer.dialling then
 		-- the task that dials may be in a pause: there is a reason to try at once
 		skynet.wakeup(peer)
 		return
 	end
-	peer.dialing = true
+	peer.dialling = true
 	local failures = 0
 	while peer.address and not peer.open and not stopping do
 		local address = peer.address
@@ -126,14 +126,14 @@ local function dial(peer)
 		else
 			failures = failures + 1
 			if not peer.ours and failures >= FOREIGN_DIALS then
-				skynet.error(("harbor %d at %s is not dialed any more"):format(peer.id, address))
+				skynet.error(("harbor %d at %s is not dialled any more"):format(peer.id, address))
 				peer.address = nil
 			else
 				skynet.sleep(control.backoff(failures), peer)
 			end
 		end
 	end
-	peer.dialing = nil
+	peer.dialling = nil
 end
 
 transport.on("U", function(id)
@@ -296,7 +296,7 @@ function links.await_dialers(count, patience)
 	joining = nil
 end
 
----End all links; nobody is dialed any more.
+---End all links; nobody is dialled any more.
 function links.close_all()
 	stopping = true
 	for id, peer in pairs(peers) do

@@ -74,10 +74,10 @@ end
 ---Hand over a socket of the link to a node.
 ---@param id integer  harbor id
 ---@param fd integer
----@param dialed boolean  by this node
+---@param dialled boolean  by this node
 ---@param beats boolean?  the other end is known to answer heartbeats
-function transport.open(id, fd, dialed, beats)
-	skynet.send(service, "harbor", ("%s %d %d%s"):format(dialed and "S" or "A", fd, id,
+function transport.open(id, fd, dialled, beats)
+	skynet.send(service, "harbor", ("%s %d %d%s"):format(dialled and "S" or "A", fd, id,
 		beats and " beat" or ""))
 end
 

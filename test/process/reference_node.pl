@@ -177,7 +177,7 @@ sub on_master {
 		} elsif ($letter eq "C" && !exists $link{ $values[0] }) {
 			my ($other, $address) = @values;
 			$link{$other} = dial($address, \&on_link, \&on_link_end) or next;
-			@{ $link{$other} }{qw(id dialed)} = ($other, 1);
+			@{ $link{$other} }{qw(id dialled)} = ($other, 1);
 			put_bytes($link{$other}, chr $id);
 		} elsif ($letter eq "N") {
 			$handle{ $values[0] } = $values[1];
@@ -187,7 +187,7 @@ sub on_master {
 	}
 }
 
-# Links are taken only until all who were announced have dialed.
+# Links are taken only until all who were announced have dialled.
 sub start_serving {
 	forget($door) if $door;
 	$door = undef;
@@ -210,9 +210,9 @@ sub on_link {
 	if (!$peer->{up}) {
 		return if $peer->{buffer} eq "";
 		my $other = ord substr $peer->{buffer}, 0, 1, "";
-		return forget($peer) if $peer->{dialed} ? $other != $peer->{id} : exists $link{$other};
+		return forget($peer) if $peer->{dialled} ? $other != $peer->{id} : exists $link{$other};
 		$peer->{up} = 1;
-		if (!$peer->{dialed}) {
+		if (!$peer->{dialled}) {
 			$peer->{id} = $other;
 			$link{$other} = $peer;
 			put_bytes($peer, chr $id);

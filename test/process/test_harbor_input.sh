@@ -30,9 +30,9 @@ is "an_id_in_use_is_refused" "$(peer "$m" send 100c480a015c3132372e302e302e313a3
 is "an_address_with_a_line_end_is_refused" \
 	"$(peer "$m" send 110c480a06643132372e302e302e313a310a closed)" ok
 
-# ---- a member of the reference: dialed by the node, one byte each way, then frames ----
+# ---- a member of the reference: dialled by the node, one byte each way, then frames ----
 p=$(free_port)
-is "a_newcomer_is_told_who_dials_and_is_dialed" \
+is "a_newcomer_is_told_who_dials_and_is_dialled" \
 	"$(peer "$m" open "$p" send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05)" ok
 is "an_id_comes_back_after_its_end" \
 	"$(peer "$m" open "$p" send "$(hello 5 "$p")" expect 040c570a01 accept expect 01 send 05)" ok

@@ -80,7 +80,7 @@ slave "an_extension_behind_W_that_makes_no_sense_is_ignored" \
 slave "values_behind_W_that_are_not_known_are_ignored" send 110c57020624636170730a0100246d6f7265 \
 	expect $service_query
 slave "a_W_with_a_negative_count_waits_for_nobody" send 070c5722ffffffff expect $service_query
-joined "a_newcomer_is_dialed_and_reports"
+joined "a_newcomer_is_dialled_and_reports"
 refused "a_W_without_a_number" "[1-9]* skynet: *not answer as a master*" send 040c570c78 closed
 refused "C_instead_of_W" "[1-9]* skynet: *not answer as a master*" send 100c430a015c3132372e302e302e313a31 closed
 refused "garbage_instead_of_W" "[1-9]* skynet: *not answer as a master*" send 020707 closed
@@ -145,14 +145,14 @@ joined "a_wrong_id_ends_the_link_and_the_calls_that_wait" \
 	send 63 closed is "$(asking 2 'done.call')" dead_node \
 	run "$(do_there 'later("later", 0x05000010, "x")')" is "$(asking 2 'done.later')" dead_node
 p=$(free_port)
-joined "an_address_that_is_said_again_is_dialed_again" \
+joined "an_address_that_is_said_again_is_dialled_again" \
 	open "$p" send "$(announced "$p")" meet 02 send 63 closed \
 	main send 040c440a05 send "$(announced "$p")" meet 02 send 05 \
 	is "$(asking 2 'harbor.connect(5)')" ""
 p=$(free_port)
 joined "a_node_of_the_reference_that_cannot_be_reached_is_given_up_with_a_line" \
 	send "$(announced "$p")" \
-	is "grep -c 'harbor 5 at 127.0.0.1:$p is not dialed any more' '$TEST_TMP/n2.out'" 1
+	is "grep -c 'harbor 5 at 127.0.0.1:$p is not dialled any more' '$TEST_TMP/n2.out'" 1
 p=$(free_port)
 joined "the_end_of_a_link_is_told_to_who_waits" \
 	open "$p" send "$(announced "$p")" meet 02 send 05 is "$(asking 2 'harbor.connect(5)')" "" \
