@@ -29,6 +29,19 @@ clusterproxy_create(void) {
 	return skynet_calloc(1, sizeof(struct clusterproxy));
 }
 
+/* The request could not be handed to the sender of the node, for which `sent` stands. */
+static void
+refuse(struct skynet_context *context, uint32_t source, int session, int sent) {
+	const char *reason = "dead_service: the sender of the cluster node has ended";
+	if (sent == SKYNET_SEND_FULL)
+		reason = "overloaded: too much waits for the cluster node";
+	else if (sent == SKYNET_SEND_TOO_LARGE)
+		reason = "remote: request is too large";
+	if (session > 0)
+		skynet_send(context, 0, source, PTYPE_ERROR, session, (void *)(uintptr_t)reason,
+			strlen(reason));
+}
+
 static int
 dispatch(struct skynet_context *context, void *ud, int type, int session, uint32_t source,
 	const void *message, size_t size) {
@@ -47,8 +60,8 @@ dispatch(struct skynet_context *context, void *ud, int type, int session, uint32
 	int sent =
 		skynet_send(context, source, proxy->sender, PTYPE_RESERVED_LUA | PTYPE_TAG_DONTCOPY,
 			session, request, proxy->address_size + size);
-	if (sent < 0 && session > 0)
-		skynet_send(context, 0, source, PTYPE_ERROR, session, NULL, 0);
+	if (sent < 0)
+		refuse(context, source, session, sent);
 	return 0;
 }
 

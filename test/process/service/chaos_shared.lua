@@ -43,17 +43,25 @@ end
 ---What a call to another node may end with, when that node or the way there has a fault. A node
 ---without descriptors finds no modules.
 local EXPECTED <const> = { dead_node = true, timeout = true, dead_service = true }
+local EXPECTED_TEXTS <const> = { "cannot be reached", "has no multicast service",
+	"no node has the name", "nobody has registered the name", "module '.-' not found" }
+
+local function is_expected(err)
+	for _, pattern in ipairs(EXPECTED_TEXTS) do
+		if tostring(err):find(pattern) then
+			return true
+		end
+	end
+	return EXPECTED[skynet.error_kind(err) or ""]
+end
 
 ---@async
 local function try(what, func, ...)
 	pending = pending + 1
 	local result = table.pack(pcall(func, ...))
 	pending = pending - 1
-	local err = tostring(result[2])
-	if not result[1] and not EXPECTED[skynet.error_kind(result[2]) or ""]
-		and not err:find "cannot be reached" and not err:find "has no multicast service"
-		and not err:find "no node has the name" and not err:find "module '.-' not found" then
-		fault("%s: %s", what, err)
+	if not result[1] and not is_expected(result[2]) then
+		fault("%s: %s", what, result[2])
 	end
 	return table.unpack(result, 1, result.n)
 end
@@ -138,9 +146,9 @@ end
 ---Names that come and go must not disturb others. This node itself has it.
 ---@async
 local function pass_by()
-	cluster.register(PASSING)
+	try("register", cluster.register, PASSING)
 	try("query", cluster.query, nil, PASSING)
-	cluster.unregister(PASSING)
+	try("unregister", cluster.unregister, PASSING)
 end
 
 ---What operators ask for.
@@ -184,7 +192,8 @@ end
 ---Who has the name that moves.
 ---@async
 function command.rover()
-	return skynet.call_timeout(CALL_CS, ROVER, "lua", "who")
+	local ok, answer = try("rover", skynet.call_timeout, CALL_CS, ROVER, "lua", "who")
+	return ok and answer or 0
 end
 
 function command.run(on)
