@@ -261,10 +261,8 @@ give_up() {
 		kill -s TERM "$pid" 2>/dev/null
 		sleep 0.1
 		kill -s TERM "$pid" 2>/dev/null # the second one ends it at once
-		if ! within 2 gone; then
-			kill -s KILL "$pid" 2>/dev/null
-			rm -f -- "$pid_file"
-		fi
+		within 2 gone || kill -s KILL "$pid" 2>/dev/null
+		rm -f -- "$pid_file"
 	fi
 	kill -s KILL "$starter" 2>/dev/null
 }

@@ -206,13 +206,14 @@ like "and_the_end_of_its_log" "$err" "*the end of '$log_folder/fails1.log':*Boot
 node status fails1
 is "it_is_not_running_then" "$status" 3
 
-cat >"$TEST_TMP/slow.lua" <<'END'
+cat >"$TEST_TMP/slow.lua" <<END
 local skynet = require "skynet"
 skynet.start(function()
 	skynet.error "still thinking"
-	skynet.sleep(100000)
+	io.open "$TEST_TMP/nobody_writes" -- so that it cannot be stopped in order either
 end)
 END
+mkfifo "$TEST_TMP/nobody_writes"
 role slow <<END
 start = "slow"
 luaservice = "./service/?.lua;$TEST_TMP/?.lua"
@@ -227,7 +228,8 @@ wait_for has_thought
 is "a_node_that_does_not_come_up_in_time_is_an_error" "$status" 1
 like "that_shows_its_last_lines" "$err" \
 	"start_node: 'slow1' was not up after 2 s*still thinking*"
-check "and_ends_it" test ! -e "$run_folder/slow1.pid"
+node status slow1
+is "and_ends_it" "$status $out" "3 start_node: 'slow1' is not running"
 SKYNET_START_TIMEOUT=soon
 node start slow1
 is "a_timeout_is_a_number" "$status $err" \
