@@ -308,7 +308,10 @@ start() {
 
 stop() {
 	if ! running; then
-		rm -f -- "$pid_file" 2>/dev/null || fail $DENIED "cannot remove '$pid_file'"
+		# An empty one may be that of a node that is starting just now, which holds it locked.
+		if [ -s "$pid_file" ]; then
+			rm -f -- "$pid_file" 2>/dev/null || fail $DENIED "cannot remove '$pid_file'"
+		fi
 		say "'$name' is not running"
 		return 0
 	fi

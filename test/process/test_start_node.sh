@@ -160,6 +160,9 @@ printf 'rubbish\n' >"$run_folder/second.pid"
 node start second
 is "a_pid_file_without_a_pid_does_no_harm" "$status $err" "0 "
 node stop second
+: >"$run_folder/second.pid"
+node stop second
+check "one_of_a_node_that_is_just_starting_stays" test -e "$run_folder/second.pid"
 printf 'rubbish\n' >"$run_folder/second.pid"
 node stop second
 node status second
