@@ -8,6 +8,7 @@ local cluster = {}
 local skynet = require "skynet"
 local core = require "skynet.core"
 local cluster_names = require "skynet.cluster_names"
+local retry = require "skynet.retry"
 
 local SENDER <const> = ".clustersender:"
 local TIMEOUT_MAX_CS <const> = 0x7fffffff
@@ -242,8 +243,8 @@ function cluster.on_node(func)
 	local serial = skynet.call(clusterd, "lua", "serial")
 	skynet.fork(function()
 		while true do
-			local ok, number, events =
-				pcall(skynet.call_forever, clusterd, "lua", "watch", serial)
+			local ok, number, events = pcall(retry.while_full, skynet.call_forever, clusterd,
+				"lua", "watch", serial)
 			if not ok then
 				-- clusterd has ended, as it does when the node is stopped
 				return

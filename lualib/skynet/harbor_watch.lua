@@ -5,6 +5,7 @@ local harbor_watch = {}
 
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
+local retry = require "skynet.retry"
 
 ---Harbor ids of nodes that are watched.
 ---@type table<integer, boolean>
@@ -16,8 +17,8 @@ local watched = {}
 local function watch(id, lost)
 	pcall(function()
 		-- a link that is not up yet would count as broken
-		harbor.connect(id)
-		harbor.link(id)
+		retry.while_full(harbor.connect, id)
+		retry.while_full(harbor.link, id)
 	end)
 	watched[id] = nil
 	lost(id)

@@ -9,6 +9,7 @@ local nodes = {}
 local skynet = require "skynet"
 local datacenter = require "skynet.datacenter"
 local harbor = require "skynet.harbor"
+local retry = require "skynet.retry"
 
 local DIRECTORY <const> = "multicast"
 local TOKENS <const> = "multicast_token"
@@ -86,12 +87,12 @@ local function watch(id)
 	watched[id] = true
 	repeat
 		-- a link that is not up yet would count as broken
-		local up = pcall(harbor.connect, id)
+		local up = pcall(retry.while_full, harbor.connect, id)
 		local node = known[id]
 		if up and not node.valid and node.token then
 			find_again(id, node)
 		end
-		local broken = up and pcall(harbor.link, id)
+		local broken = up and pcall(retry.while_full, harbor.link, id)
 		if broken then
 			node = known[id]
 			node.valid = false
@@ -247,12 +248,12 @@ end
 ---The datacenter is empty when its node has come back.
 ---@async
 local function keep_registered()
-	local store = harbor.queryname(STORE)
+	local store = retry.while_full(harbor.queryname, STORE)
 	local id, remote = skynet.harbor(store or 0)
 	while remote do
-		harbor.connect(id)
-		harbor.link(id)
-		harbor.connect(id)
+		retry.while_full(harbor.connect, id)
+		retry.while_full(harbor.link, id)
+		retry.while_full(harbor.connect, id)
 		while not pcall(register) do
 			skynet.sleep(RETRY_CS)
 		end
@@ -268,7 +269,8 @@ function nodes.start(token, handlers)
 		-- a link that breaks in this moment comes back; who starts this service need not start again
 		local ok, err = pcall(register)
 		while not ok do
-			if skynet.error_kind(err) ~= "dead_node" then
+			local kind = skynet.error_kind(err)
+			if kind ~= "dead_node" and kind ~= "overloaded" then
 				error(err, 0)
 			end
 			skynet.sleep(RETRY_CS)

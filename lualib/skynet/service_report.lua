@@ -5,6 +5,7 @@ local report = {}
 
 local skynet = require "skynet"
 local harbor = require "skynet.harbor"
+local retry = require "skynet.retry"
 
 ---Between two attempts, the first and the longest, in centiseconds.
 local PAUSE_CS <const> = 100
@@ -21,11 +22,11 @@ local NOTICE_CS <const> = 300
 local function await_return(manager, id)
 	local connected = false
 	skynet.fork(function()
-		connected = pcall(harbor.connect, id)
+		connected = pcall(retry.while_full, harbor.connect, id)
 	end)
 	local pause = PAUSE_CS
 	skynet.yield()
-	while not connected and skynet.harbor(harbor.queryname(manager)) == id do
+	while not connected and skynet.harbor(retry.while_full(harbor.queryname, manager)) == id do
 		skynet.sleep(pause)
 		pause = math.min(pause * 2, PAUSE_MAX_CS)
 	end
@@ -52,8 +53,8 @@ end
 ---@param manager string
 local function follow(manager)
 	while true do
-		local id = skynet.harbor(harbor.queryname(manager))
-		harbor.link(id)
+		local id = skynet.harbor(retry.while_full(harbor.queryname, manager))
+		retry.while_full(harbor.link, id)
 		await_return(manager, id)
 		tell(manager)
 	end
@@ -71,7 +72,7 @@ function report.keep(manager)
 				:format(manager))
 		end
 	end)
-	harbor.queryname(manager)
+	retry.while_full(harbor.queryname, manager)
 	tell(manager)
 	told = true
 	-- fails only when the slave ends, which it does with the node

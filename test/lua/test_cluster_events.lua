@@ -42,6 +42,25 @@ local function the_last_event_of_each_node_is_kept()
 	tap.is(text { list[1], list[#list] }, "two up, one up", "a newer event takes the place of one")
 end
 
+local function a_full_mailbox_does_not_end_them()
+	local call_forever, refused, heard = skynet.call_forever, 0, nil
+	function skynet.call_forever(...)
+		if refused < 2 then
+			refused = refused + 1
+			error "call failed: overloaded :00000001"
+		end
+		return call_forever(...)
+	end
+	cluster.on_node(function(node, what)
+		heard = heard or node .. " " .. what
+	end)
+	tap.eventually(function() return refused == 2 end, "the service of names has no room")
+	cluster.reload { late = "unix:/late" }
+	tap.eventually(function() return heard end, "a watcher asks again")
+	tap.is(heard, "late changed", "and hears what has come meanwhile")
+	skynet.call_forever = call_forever
+end
+
 local function many_names_change_at_once()
 	local changed, count, names = {}, 0, {}
 	cluster.on_node(function(node, what)
@@ -87,6 +106,7 @@ end
 tap.run(function()
 	what_is_behind_a_number_comes_in_order()
 	the_last_event_of_each_node_is_kept()
+	a_full_mailbox_does_not_end_them()
 	many_names_change_at_once()
 	the_status_is_complete_while_names_come()
 end)
