@@ -565,7 +565,9 @@ who_is_pushed_out_by_others_is_not_turned_away_for_it(void **state) {
 	uint8_t host = 100;
 	for (int i = 0; i < GUARD_LIMIT_FAILURES * 2; i++) {
 		int peer = peer_dial_from(f, 6, port);
-		int others[2] = {peer_dial_from(f, host++, port), peer_dial_from(f, host++, port)};
+		int others[2];
+		others[0] = peer_dial_from(f, host++, port);
+		others[1] = peer_dial_from(f, host++, port);
 		assert_int_equal(peer_authenticate(f, policy, peer), GUARD_FAILED);
 		close(peer);
 		close(others[0]);
