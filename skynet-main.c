@@ -4,7 +4,8 @@
  * Each CONFIG is one node; all of them share the threads of one runtime. This is the one file that
  * prints and decides the exit status. Signal handlers only write the number of the signal into a
  * pipe; a thread of its own reads it, so that everything else runs outside of handlers. The pipe
- * and the handlers exist from before the first thread until after the last.
+ * and the handlers exist from before the first thread until after the last, so that a second signal
+ * removes the pid file whatever the process is at.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +48,9 @@ struct program {
 	struct skynet_runtime *runtime;
 	struct daemonize daemon;
 	pthread_t signal_thread;
+	bool serves_signals;  /* the thread has been started */
+	pthread_mutex_t lock; /* held while a signal is passed to the runtime */
+	bool ending;          /* the nodes have ended: no signal reaches the runtime any more */
 };
 
 /* Where handlers write. The one mutable variable of the program: a handler has no argument. */
@@ -217,6 +221,22 @@ hang_up(struct program *program) {
 			options->override_count);
 }
 
+static void
+stop_nodes(struct program *program) {
+	skynet_runtime_stop(program->runtime, true);
+}
+
+/* Passes a signal on to the runtime. Returns false when it has ended. */
+static bool
+pass_signal(struct program *program, void (*act)(struct program *program)) {
+	pthread_mutex_lock(&program->lock);
+	bool ending = program->ending;
+	if (!ending)
+		act(program);
+	pthread_mutex_unlock(&program->lock);
+	return !ending;
+}
+
 static void *
 serve_signals(void *ud) {
 	struct program *program = ud;
@@ -228,15 +248,15 @@ serve_signals(void *ud) {
 			continue;
 		if (size != 1 || number == 0)
 			return NULL;
-		if (number == SIGHUP)
-			hang_up(program);
-		else if (!stopping) {
-			stopping = true;
-			skynet_runtime_stop(program->runtime, true);
-		} else {
+		if (number == SIGHUP) {
+			pass_signal(program, hang_up);
+			continue;
+		}
+		if (stopping || !pass_signal(program, stop_nodes)) {
 			daemonize_fini(&program->daemon);
 			_exit(EXIT_SIGNAL_BASE + number);
 		}
+		stopping = true;
 	}
 }
 
@@ -259,18 +279,32 @@ start_signal_thread(struct program *program, struct skynet_error *error) {
 	if (failure != 0)
 		return error_set_errno(
 			error, SKYNET_ESYSTEM, failure, "Create thread failed: signals");
+	program->serves_signals = true;
 	return 0;
 }
 
-/* From here on a signal has its usual effect: there is nothing left to be done in order. */
+/* The runtime is about to be destroyed: from here on a signal ends the process. */
 static void
-stop_signal_thread(struct program *program) {
+begin_end(struct program *program) {
+	pthread_mutex_lock(&program->lock);
+	program->ending = true;
+	pthread_mutex_unlock(&program->lock);
+}
+
+/* Removes the pid file; behind that, signals have their usual effect. */
+static void
+leave(struct program *program) {
 	set_handler(SIGHUP, SIG_IGN);
+	set_handler(SIGINT, SIG_IGN);
+	set_handler(SIGTERM, SIG_IGN);
+	if (program->serves_signals) {
+		fcntl(signal_pipe[1], F_SETFL, 0);
+		write_signal(0);
+		pthread_join(program->signal_thread, NULL);
+	}
+	daemonize_fini(&program->daemon);
 	set_handler(SIGINT, SIG_DFL);
 	set_handler(SIGTERM, SIG_DFL);
-	fcntl(signal_pipe[1], F_SETFL, 0);
-	write_signal(0);
-	pthread_join(program->signal_thread, NULL);
 }
 
 /* ---- The life of the process ---- */
@@ -381,7 +415,7 @@ static int
 wait_for_nodes(struct program *program) {
 	report_boot(program);
 	int status = skynet_runtime_wait(program->runtime);
-	stop_signal_thread(program);
+	begin_end(program);
 	for (int i = 0; i < program->node_count; i++) {
 		const char *reason = skynet_node_reason(program->nodes[i]);
 		if (reason[0] != '\0')
@@ -410,7 +444,7 @@ run_program(struct program *program, const struct options *options) {
 	status = wait_for_nodes(program);
 	if (skynet_runtime_held(program->runtime)) {
 		/* A thread does not come back: nothing can be taken down below it. */
-		daemonize_fini(&program->daemon);
+		leave(program);
 		_exit(status);
 	}
 	return status;
@@ -420,7 +454,7 @@ static void
 end_program(struct program *program) {
 	if (program->runtime != NULL)
 		skynet_runtime_destroy(program->runtime);
-	daemonize_fini(&program->daemon);
+	leave(program);
 	for (int i = 0; i < program->node_count; i++)
 		skynet_config_clear(&program->configs[i]);
 	free(program->configs);
@@ -434,7 +468,8 @@ main(int argc, char **argv) {
 	int status = EXIT_SUCCESS;
 	set_handler(SIGPIPE, SIG_IGN);
 	if (parse_arguments(&options, argc, argv, &status)) {
-		struct program program = {.daemon = {.pid_fd = -1, .report_fd = -1}};
+		struct program program = {.daemon = {.pid_fd = -1, .report_fd = -1},
+			.lock = PTHREAD_MUTEX_INITIALIZER};
 		if (options.check)
 			status = check_configs(&options);
 		else

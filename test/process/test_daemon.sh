@@ -23,6 +23,25 @@ check "the_pid_file_goes_with_the_child" wait_for test ! -e "$pid_file"
 trap - EXIT
 trap 'rm -f "$pid_file"; clean_up' EXIT
 
+# The nodes have ended, the process has not. A sanitizer wants to be loaded first.
+if [ -z "${SKYNET_SANITIZE:-}" ]; then
+	${CC:-cc} -std=gnu99 -Wall -Wextra -Werror -fPIC -shared -o "$TEST_TMP/lingering.so" \
+		test/process/module/lingering.c
+	config lingering <<END
+daemon = "$pid_file"
+END
+	gone() { ! kill -0 "$1" 2>/dev/null; }
+	LD_PRELOAD=$TEST_TMP/lingering.so LINGER=$TEST_TMP/linger run lingering
+	pid=$(cat "$pid_file")
+	kill -TERM "$pid"
+	check "a_process_can_be_slow_to_end" wait_for test -e "$TEST_TMP/linger"
+	check "its_pid_file_is_there_that_long" test -s "$pid_file"
+	kill -TERM "$pid"
+	check "a_second_signal_ends_it_at_once" wait_for gone "$pid"
+	check "and_it_leaves_no_pid_file" test ! -e "$pid_file"
+	rm -f "$TEST_TMP/linger"
+fi
+
 config bad <<END
 daemon = "$pid_file"
 logservice = "no_such_log"
