@@ -169,6 +169,19 @@ function tap.eventually(condition, name, deadline_cs)
 	return value
 end
 
+--- Call `func` in a task of its own.
+---@param func async fun(...): any
+---@param ... any
+---@return { done: boolean?, ok: boolean?, value: any } result  appears when the call has ended
+function tap.later(func, ...)
+	local result = {}
+	skynet.fork(function(...)
+		result.ok, result.value = pcall(func, ...)
+		result.done = true
+	end, ...)
+	return result
+end
+
 --- Record a check that passed or failed by other means.
 ---@param name string
 function tap.pass(name)

@@ -52,15 +52,6 @@ local function status(node)
 	return skynet.call(".clusterd", "lua", "links")[node] or {}
 end
 
-local function later(func, ...)
-	local result = {}
-	skynet.fork(function(...)
-		result.ok, result.value = pcall(func, ...)
-		result.done = true
-	end, ...)
-	return result
-end
-
 ---What the service has noted since the last time, and whether that is in order.
 local function noted(count, name)
 	local notes
@@ -99,12 +90,12 @@ local function a_slow_line_from_the_old_address()
 	relay.back = 5
 	local results = {}
 	for number = 1, 11 do
-		results[number] = later(cluster.call, "lavish", echo, "large", number, 100000)
+		results[number] = tap.later(cluster.call, "lavish", echo, "large", number, 100000)
 	end
 	tap.eventually(function() return #skynet.call(echo, "lua", "notes") == 11 end,
 		"large answers are given")
 	for number = 12, 15 do
-		results[number] = later(cluster.call, "lavish", echo, "large", number, 100000)
+		results[number] = tap.later(cluster.call, "lavish", echo, "large", number, 100000)
 	end
 	tap.eventually(function()
 		local _, _, incoming = skynet.call(".clusterd", "lua", "links")
@@ -160,12 +151,12 @@ local function a_mute_address()
 		socket.start(id)
 	end)
 	cluster.reload { mute = "127.0.0.1:" .. port }
-	local first = later(cluster.call, "mute", echo, "echo", 1)
+	local first = tap.later(cluster.call, "mute", echo, "echo", 1)
 	tap.eventually(function() return accepted end, "a call is under way")
 	cluster.reload { mute = "127.0.0.1:" .. ports[1] }
 	tap.raises(function() cluster.call_timeout(2, "mute", echo, "echo", 2) end, "timeout",
 		"a deadline holds while the old address is waited for")
-	local second = later(cluster.call, "mute", echo, "echo", 3)
+	local second = tap.later(cluster.call, "mute", echo, "echo", 3)
 	tap.ok(not first.done and not second.done, "calls without one wait")
 	cluster.reload { mute = false }
 	tap.eventually(function() return first.done and second.done end,

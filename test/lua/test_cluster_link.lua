@@ -105,16 +105,6 @@ local function wait_named(stranger, count, name)
 	return named(stranger)
 end
 
----Calls in a task of its own; the result appears in the table.
-local function later(func, ...)
-	local result = {}
-	skynet.fork(function(...)
-		result.ok, result.value = pcall(func, ...)
-		result.done = true
-	end, ...)
-	return result
-end
-
 local function dials()
 	local id, _, port = socket.listen("127.0.0.1", 0)
 	socket.close(id)
@@ -171,7 +161,7 @@ local function dials()
 	cluster.reload { single = stranger.address }
 	local results = {}
 	for i = 1, 50 do
-		results[i] = later(cluster.call, "single", "@any", i)
+		results[i] = tap.later(cluster.call, "single", "@any", i)
 	end
 	tap.eventually(function()
 		for i = 1, 50 do
@@ -193,7 +183,7 @@ end
 local function changes()
 	local first, second = new_stranger(), new_stranger(yes)
 	cluster.reload { moved = first.address }
-	local result = later(cluster.call, "moved", "@any", 1)
+	local result = tap.later(cluster.call, "moved", "@any", 1)
 	local request = wait_named(first, 1, "a call is under way")[1]
 	cluster.reload { moved = second.address, other = "127.0.0.1:1" }
 	tap.is(cluster.call("moved", "@any", 2), "yes", "a changed address is used at once")
@@ -205,12 +195,12 @@ local function changes()
 	tap.is(result.value, "late", "which is that of the old address")
 	tap.eventually(function() return first.closed == 1 end, "the old connection ends then")
 
-	result = later(cluster.call, "moved", "@any", 3)
+	result = tap.later(cluster.call, "moved", "@any", 3)
 	tap.eventually(function() return result.done end, "the new one serves on")
 	cluster.reload { moved = first.address }
 	tap.eventually(function() return second.closed == 1 end,
 		"a connection without calls ends at once")
-	result = later(cluster.call, "moved", "@any", 4)
+	result = tap.later(cluster.call, "moved", "@any", 4)
 	wait_named(first, 2, "the first address is used again")
 	cluster.reload { moved = false }
 	tap.eventually(function() return result.done end, "down on purpose ends a call")
@@ -237,14 +227,14 @@ local function deadlines()
 			answer(requests[i].session, 1, skynet.packstring "too late"))
 	end
 	cluster.reload { __call_timeout = 0 }
-	local result = later(cluster.call, "slow", "@any", 3)
+	local result = tap.later(cluster.call, "slow", "@any", 3)
 	local request = wait_named(stranger, 4, "the next call is sent")[4]
 	socket.write(request.from, answer(request.session, 1, skynet.packstring "good"))
 	tap.eventually(function() return result.done end, "and answered")
 	tap.is(result.value, "good", "late answers of others are not taken for its own")
 	tap.raises(function() cluster.reload { __call_timeout = "soon" } end, "__call_timeout",
 		"a wrong deadline is refused")
-	result = later(cluster.call, "slow", "@any", 4)
+	result = tap.later(cluster.call, "slow", "@any", 4)
 	skynet.sleep(12)
 	tap.ok(not result.done, "without a default a call waits")
 	tap.raises(function() cluster.call_timeout(5, "unknown", "@any") end, "timeout",
@@ -304,7 +294,7 @@ local function beats()
 		end
 	end)
 	cluster.reload { beating = stranger.address }
-	local result = later(cluster.call, "beating", "@any")
+	local result = tap.later(cluster.call, "beating", "@any")
 	tap.eventually(function() return status "beating".peer == "ours" end,
 		"a node that answers the probe is one of ours")
 	local before = #stranger.seen
@@ -326,7 +316,7 @@ local function beats()
 	tap.is(skynet.error_kind(result.value), "dead_node", "for its node is dead")
 
 	silent = false
-	result = later(cluster.call, "beating", "@any")
+	result = tap.later(cluster.call, "beating", "@any")
 	tap.eventually(function() return status "beating".state == "up" end, "it is dialled again")
 	tap.eventually(function() return #named(stranger) >= 3 end, "a call is under way")
 	before = #stranger.seen
@@ -342,7 +332,7 @@ local function beats()
 	tap.is(cluster.call("mute", "@any"), "yes", "and not held dead for its silence")
 	local stopped = new_stranger(function() end)
 	cluster.reload { stopped = stopped.address }
-	local stopped_call = later(cluster.call, "stopped", "@any")
+	local stopped_call = tap.later(cluster.call, "stopped", "@any")
 	tap.eventually(function() return stopped_call.done end,
 		"one that never says anything fails the calls that wait for it")
 	tap.is(skynet.error_kind(stopped_call.value), "dead_node", "for its node is dead")
@@ -402,7 +392,7 @@ local function bounds()
 	tap.eventually(function() return (status "full".blocked or 0) > 0 end,
 		"a sender waits when too much waits for the node")
 	tap.ok(sent < 400, "it has not sent all")
-	local result = later(cluster.call, "full", "@any", "call")
+	local result = tap.later(cluster.call, "full", "@any", "call")
 	skynet.fork(read_requests, stranger, reader)
 	tap.eventually(function() return sent == 400 end, "it goes on when the node reads")
 	local requests = wait_named(stranger, 1, "the call arrives")

@@ -114,11 +114,7 @@ local function by_session(sock)
 end
 
 local function later(f, ...)
-	local result = {}
-	skynet.fork(function(...)
-		result.ok, result.value = pcall(f, ...)
-		result.done = true
-	end, ...)
+	local result = tap.later(f, ...)
 	skynet.yield()
 	return result
 end
